@@ -1,0 +1,101 @@
+package httpx
+
+import (
+	"net/http"
+	"net/url"
+	"path"
+	"strings"
+	"unicode/utf8"
+
+	"dex/internal/base/route"
+)
+
+// Origin returns the origin of an address as browsers write it: in lower case
+// and without a default port (RFC 6454, section 6.1).
+func Origin(u *url.URL) string {
+	scheme := strings.ToLower(u.Scheme)
+	return scheme + "://" + withoutDefaultPort(scheme, strings.ToLower(u.Host))
+}
+
+func withoutDefaultPort(scheme, host string) string {
+	switch scheme {
+	case "https":
+		return strings.TrimSuffix(host, ":443")
+	case "http":
+		return strings.TrimSuffix(host, ":80")
+	default:
+		return host
+	}
+}
+
+// OnlyHost answers only requests for the host of an issuer, so that no other
+// name that leads here, and nothing that a sender writes into Host, ever gets
+// into an answer. Probes know the machine by its address only: the two health
+// paths answer under any name.
+func OnlyHost(next http.Handler, issuers ...*url.URL) http.Handler {
+	known := make(map[string]bool, len(issuers))
+	var names []string
+	for _, u := range issuers {
+		scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Host)
+		known[host] = true
+		bare := withoutDefaultPort(scheme, host)
+		known[bare] = true
+		if u.Port() == "" || bare != host { // it has the default port, said or unsaid
+			switch scheme {
+			case "https":
+				known[bare+":443"] = true
+			case "http":
+				known[bare+":80"] = true
+			}
+		}
+		names = append(names, u.String())
+	}
+	sentence := "This server does not answer under the name that was asked for. Its address is " + strings.Join(names, " or ") + ".\n"
+	isKnown := func(host string) bool { return known[host] || known[strings.ToLower(host)] }
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// A request may name the host in its target too, and then the header does
+		// not count (RFC 9112, section 3.2.2); net/http has seen to that.
+		if isKnown(r.Host) || r.URL.Path == route.Live || r.URL.Path == route.Ready {
+			next.ServeHTTP(w, r)
+			return
+		}
+		http.Error(w, sentence, http.StatusMisdirectedRequest)
+	})
+}
+
+// PlainPath answers only requests whose path is written the one plain way: no
+// "//", no "/../", no escaped slash, no control characters. So no proxy can see
+// another path than we do, and the mux has nothing to clean up and redirect.
+func PlainPath(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !isPlain(r.URL) {
+			http.NotFound(w, r)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+func isPlain(u *url.URL) bool {
+	p := u.Path
+	if !strings.HasPrefix(p, "/") || hasEscapedSlash(u.RawPath) {
+		return false
+	}
+	if strings.Contains(p, `\`) || !isText(p) || strings.ContainsFunc(p, isControl) {
+		return false
+	}
+	clean := path.Clean(p)
+	return p == clean || p == clean+"/"
+}
+
+// hasEscapedSlash looks at the path as it was sent, which net/url keeps only if
+// it is not the plain way to write the decoded one.
+func hasEscapedSlash(raw string) bool {
+	raw = strings.ToLower(raw)
+	return strings.Contains(raw, "%2f") || strings.Contains(raw, "%5c")
+}
+
+// isText reports whether s is what both databases take for text.
+func isText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+
+func isControl(c rune) bool { return c < 0x20 || c == 0x7f }

@@ -1,0 +1,201 @@
+package httpx
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"dex/internal/base/secret"
+)
+
+// logged is a log that a test can read.
+type logged struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func (l *logged) logger() *slog.Logger { return slog.New(slog.NewJSONHandler(l, nil)) }
+
+// line returns the one line that was written.
+func (l *logged) line(t *testing.T) map[string]any {
+	t.Helper()
+	var line map[string]any
+	if err := json.Unmarshal([]byte(l.String()), &line); err != nil {
+		t.Fatalf("not one line: %q", l.String())
+	}
+	return line
+}
+
+func TestARequestHasOneLine(t *testing.T) {
+	log := &logged{}
+	var id string
+	h := Log(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id = RequestID(r.Context())
+		Annotate(r.Context(), slog.String("client_id", "app"), slog.Any("code", secret.Value("dxc_hidden")))
+		LogError(r.Context(), errors.New("first"))
+		LogError(r.Context(), errors.New("why it failed"))
+		LogError(r.Context(), nil)
+		w.WriteHeader(http.StatusTeapot)
+		_, _ = io.WriteString(w, "12345")
+	}), log.logger())
+	r := httptest.NewRequest("POST", "/token?code=dxc_hidden", nil)
+	r.RemoteAddr = "192.0.2.7:1234"
+	got := do(h, r)
+
+	line := log.line(t)
+	want := map[string]any{
+		"level": "INFO", "msg": "request", "method": "POST", "path": "/token", "status": 418.0, "bytes": 5.0,
+		"remote": "192.0.2.7", "client_id": "app", "error": "why it failed", "request_id": id, "code": "[secret]",
+	}
+	for key, value := range want {
+		if line[key] != value {
+			t.Errorf("%s is %v, want %v", key, line[key], value)
+		}
+	}
+	if _, ok := line["duration_ms"].(float64); !ok || len(id) != idLength || got.Header.Get("X-Request-Id") != id {
+		t.Errorf("duration %v, id %q, header %q", line["duration_ms"], id, got.Header.Get("X-Request-Id"))
+	}
+	if strings.Contains(log.String(), "hidden") || strings.Contains(log.String(), "aborted") {
+		t.Errorf("the line says too much: %s", log.String())
+	}
+}
+
+func TestTheLineTellsHowItEnded(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		h     http.Handler
+		level string
+		has   map[string]any
+	}{
+		{
+			name:  "well, without a word about the status",
+			h:     http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}),
+			level: "INFO", has: map[string]any{"status": 200.0, "bytes": 0.0},
+		},
+		{
+			name: "well, after an answer in advance",
+			h: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.WriteHeader(http.StatusEarlyHints)
+				w.WriteHeader(http.StatusNoContent)
+			}),
+			level: "INFO", has: map[string]any{"status": 204.0},
+		},
+		{
+			name:  "with a failure of ours",
+			h:     http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusBadGateway) }),
+			level: "ERROR", has: map[string]any{"status": 502.0},
+		},
+		{
+			name:  "with a panic that a handler is kept from",
+			h:     Handle(func(http.ResponseWriter, *http.Request) error { panic("what happened") }, answer),
+			level: "ERROR", has: map[string]any{"status": 500.0, "error": "Something went wrong on our side.: panic: what happened"},
+		},
+		{
+			name:  "with a panic that nobody caught",
+			h:     http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("x") }),
+			level: "ERROR", has: map[string]any{"aborted": true},
+		},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			log := &logged{}
+			func() {
+				defer func() { _ = recover() }()
+				do(Log(test.h, log.logger()), httptest.NewRequest("GET", "/", nil))
+			}()
+			line := log.line(t)
+			if line["level"] != test.level {
+				t.Errorf("level %v, want %s", line["level"], test.level)
+			}
+			for key, value := range test.has {
+				if line[key] != value {
+					t.Errorf("%s is %v, want %v", key, line[key], value)
+				}
+			}
+			if stack, ok := line["stack"].(string); strings.Contains(test.name, "kept from") != (ok && strings.Contains(stack, "log_test.go")) {
+				t.Errorf("stack: %v", line["stack"])
+			}
+		})
+	}
+}
+
+func TestALineIsOneLineWhateverIsAskedFor(t *testing.T) {
+	log := &logged{}
+	h := Log(http.NotFoundHandler(), log.logger())
+	r := httptest.NewRequest("GET", "/", nil)
+	r.URL.Path = "/\r\n{\"level\":\"forged\"}\x00\xff" + strings.Repeat("x", 10000)
+	do(h, r)
+	if n := strings.Count(log.String(), "\n"); n != 1 || len(log.String()) > 1000 {
+		t.Errorf("%d lines of %d bytes", n, len(log.String()))
+	}
+	log.line(t)
+}
+
+func TestTheAnswerCanStillBeFlushedThroughTheLog(t *testing.T) {
+	h := Log(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			t.Error(err)
+		}
+	}), slog.New(slog.DiscardHandler))
+	do(h, httptest.NewRequest("GET", "/", nil))
+}
+
+func TestWithoutALogNothingIsLost(t *testing.T) {
+	r := httptest.NewRequest("GET", "/", nil)
+	Annotate(r.Context(), slog.String("a", "b"))
+	LogError(r.Context(), errors.New("x"))
+	if id := RequestID(r.Context()); id != "" {
+		t.Errorf("an id without a log: %q", id)
+	}
+}
+
+func TestHandlersMayAnnotateFromManyGoroutines(t *testing.T) {
+	log := &logged{}
+	do(Log(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() { Annotate(r.Context(), slog.Duration("d", time.Second)) })
+		}
+		all.Wait()
+	}), log.logger()), httptest.NewRequest("GET", "/", nil))
+	if n := strings.Count(log.String(), `"d":`); n != 8 {
+		t.Errorf("%d of 8 attributes", n)
+	}
+}
+
+func BenchmarkAround(b *testing.B) {
+	h := RealAddr(Log(Headers(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusNoContent)
+	}), true), slog.New(slog.NewJSONHandler(io.Discard, nil))), nil)
+	r := httptest.NewRequest("GET", "/keys", nil)
+	b.ReportAllocs()
+	for b.Loop() {
+		h.ServeHTTP(&sink{header: http.Header{}}, r)
+	}
+}
+
+// sink is an answer that nobody reads.
+type sink struct{ header http.Header }
+
+func (s *sink) Header() http.Header         { return s.header }
+func (s *sink) Write(b []byte) (int, error) { return len(b), nil }
+func (s *sink) WriteHeader(int)             {}

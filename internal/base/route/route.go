@@ -1,0 +1,26 @@
+// Package route names the paths of the public server, all in one place. Flows do
+// not import one another: they hand over by sending the browser to a route.
+package route
+
+// The paths, relative to the issuer.
+const (
+	Home           = "/"
+	Discovery      = "/.well-known/openid-configuration"
+	OAuthMetadata  = "/.well-known/oauth-authorization-server"
+	Keys           = "/keys"
+	Authorize      = "/authorize"
+	Consent        = "/consent"
+	Login          = "/login"                // the chooser, or straight on to the only connector
+	LoginConnector = "/login/{connector}"    // begin with this connector; its form is posted back here
+	Callback       = "/callback/{connector}" // where an upstream provider sends the browser
+	Token          = "/token"
+	Userinfo       = "/userinfo"
+	Revoke         = "/revoke"
+	Introspect     = "/introspect"
+	Logout         = "/logout"
+	LogoutConfirm  = "/logout/confirm"
+	LogoutDone     = "/logout/done" // the browser comes back from the upstream's logout
+	Static         = "/static/"
+	Live           = "/livez"
+	Ready          = "/readyz"
+)

@@ -1,0 +1,180 @@
+// Package web draws the pages that people see: the chooser, the login form, the
+// question for consent, the goodbye, the page for when something went wrong.
+//
+// A flow fills in a struct and names its template; how that becomes HTML, in
+// whose language, and which headers protect it, is decided here and nowhere
+// else. No page needs a script, holds one, or loads anything from another
+// address, and the policy that goes out with it holds the browser to that.
+//
+// A [Page] is a plain struct. What a template reads of it, as {{.Field}}, is
+// the contract between the two:
+//
+//	login/choose.html         ClientName; Choices {ID, Name, Kind, URL, Out};
+//	                          Cancel {Action, Attempt, CSRF}
+//	login/form.html           ClientName, ConnectorName, Action, Attempt, CSRF,
+//	                          Problem, Wait, ChooseURL;
+//	                          Fields {ID, Name, Label, Type, Value, Autocomplete, Focus}
+//	login/post.html           URL; Fields {Name, Value}
+//	authorize/consent.html    ClientName, ClientHost, PolicyURL, TermsURL, UserName,
+//	                          UserEmail, Action, Attempt, CSRF, Remember;
+//	                          Scopes {Name, Client}
+//	authorize/form_post.html  URL; Fields {Name, Value}
+//	logout/confirm.html       ClientName, UserName, UserEmail, Action, CSRF;
+//	                          Carry {Name, Value}
+//	logout/done.html          ClientName, ReturnURL
+//	error.html                Title, Message, Detail, SupportCode, StartAgainURL,
+//	                          RetryAfter
+//	home.html                 IssuerURL, UserName, UserEmail, LogoutURL, DemoURL
+//
+// Problem, Title and Message are keys of messages/en.json. An operator's theme
+// is a folder of the same shape as this one: a file in it stands in for ours of
+// the same path, a sentence in it for ours of the same key.
+package web
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+
+	"dex/internal/base/httpx"
+)
+
+// Page is what a flow wants to show: a struct with the fields that its template
+// reads.
+type Page interface {
+	// Template names the template, as in "login/form.html".
+	Template() string
+}
+
+// View is a page on its way to one person.
+type View struct {
+	Status     int // 200 if it is 0
+	Page       Page
+	Locales    []string // the request's ui_locales; they go before Accept-Language
+	FormAction []string // where, beside ourselves, a form of the page may end: see [httpx.FormTarget]
+}
+
+// Options say how a renderer is set up.
+type Options struct {
+	// Theme holds the operator's own templates, styles, sentences and icons; nil
+	// is none.
+	Theme fs.FS
+	// Reload reads all files again for each page, for whoever edits a theme.
+	Reload bool
+	// Service is the name that people know this place by. "" is "dex".
+	Service string
+	// Path is the path of the issuer, where it has one: the pages and the static
+	// files stand below it.
+	Path string
+}
+
+// Renderer turns pages into responses. Its zero value is of no use: see [New].
+type Renderer struct {
+	options Options
+	look    *look // what was read at the start
+	buffers sync.Pool
+}
+
+// New reads all templates, sentences and static files, ours and the theme's. A
+// theme that cannot work is an error that names the file and the line.
+func New(o Options) (*Renderer, error) {
+	if o.Service == "" {
+		o.Service = "dex"
+	}
+	o.Path = strings.TrimSuffix(o.Path, "/")
+	l, err := load(o)
+	if err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	r := &Renderer{options: o, look: l}
+	r.buffers.New = func() any { return new(bytes.Buffer) }
+	return r, nil
+}
+
+// current returns the look to draw with.
+func (r *Renderer) current() (*look, error) {
+	if !r.options.Reload {
+		return r.look, nil
+	}
+	l, err := load(r.options)
+	if err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	return l, nil
+}
+
+// posting names the pages whose one form leads to another site. They alone may
+// run a script of ours, which sends the form.
+var posting = map[string]bool{
+	"login/post.html":          true,
+	"authorize/form_post.html": true,
+}
+
+// document is what the layout reads.
+type document struct {
+	Page      Page
+	Lang, Dir string
+	Service   string
+	Script    bool
+}
+
+// maxKept is the size up to which a buffer is used again.
+const maxKept = 64 << 10
+
+// Render writes the response. When it returns an error it has written nothing,
+// so that the caller can answer with something else.
+func (r *Renderer) Render(w http.ResponseWriter, req *http.Request, v View) error {
+	l, err := r.current()
+	if err != nil {
+		return err
+	}
+	name := v.Page.Template()
+	language := l.choose(v.Locales, req.Header.Get("Accept-Language"))
+	page, ok := language.pages[name]
+	if !ok {
+		return fmt.Errorf("web: there is no template %q", name)
+	}
+	policy := httpx.Policy{FormAction: v.FormAction, Script: posting[name]}
+	buf := r.buffers.Get().(*bytes.Buffer)
+	defer func() {
+		if buf.Cap() <= maxKept {
+			buf.Reset()
+			r.buffers.Put(buf)
+		}
+	}()
+	err = page.Execute(buf, document{
+		Page:    v.Page,
+		Lang:    language.name,
+		Dir:     language.direction,
+		Service: r.options.Service,
+		Script:  posting[name],
+	})
+	if err != nil {
+		return fmt.Errorf("web: %w", err)
+	}
+
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Language", language.name)
+	h.Set("Content-Length", strconv.Itoa(buf.Len()))
+	h.Set("Content-Security-Policy", policy.Header())
+	h.Set("Cache-Control", "no-store")
+	h.Add("Vary", "Accept-Language")
+	w.WriteHeader(max(v.Status, http.StatusOK))
+	// The person has gone away if this fails: there is nobody to tell.
+	_, _ = w.Write(buf.Bytes())
+	return nil
+}
+
+// Languages returns the languages that pages can be in, English first.
+func (r *Renderer) Languages() []string {
+	names := make([]string, len(r.look.tongues))
+	for i, t := range r.look.tongues {
+		names[i] = t.name
+	}
+	return names
+}
