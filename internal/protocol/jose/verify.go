@@ -1,0 +1,195 @@
+package jose
+
+import (
+	"crypto"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	gojose "github.com/go-jose/go-jose/v4"
+	"github.com/go-jose/go-jose/v4/json"
+)
+
+// MaxToken is the largest token that is looked at, in bytes.
+const MaxToken = 16 << 10
+
+const (
+	maxKeyID = 512 // bytes of a "kid" header
+	maxTries = 16  // keys that are tried on one token
+)
+
+var (
+	// ErrUnknownKey says that nobody knows a key for the token. It may have been
+	// signed with one that is newer than our copy of the key set.
+	ErrUnknownKey = errors.New("jose: no key for this token")
+	// ErrSignature says that there are keys, and none of them signed the token.
+	ErrSignature = errors.New("jose: the signature does not hold")
+)
+
+// Header is what a token says of itself. After [Verify] it is as true as the
+// token's signature.
+type Header struct {
+	Algorithm Algorithm
+	KeyID     string
+	Type      string
+}
+
+// Verify returns the payload of a token in compact serialisation whose signature
+// holds.
+//
+// The algorithm must be in algs, and the "typ" header in types, where an empty
+// entry lets it be absent. The keys are those that find knows for the key id,
+// which is empty if the token names none; a key that does not fit the algorithm
+// is passed over. Keys within the header (jwk, jku, x5c, x5u) are never used.
+// A token with a "crit", "b64" or "zip" header is refused, and so is one that is
+// not encoded in exactly the way that we would have encoded it: each character of
+// a token counts.
+//
+// Verify says nothing about what the payload claims.
+func Verify(token string, algs []Algorithm, types []string, find func(kid string, alg Algorithm) []crypto.PublicKey) ([]byte, Header, error) {
+	h, _, err := split(token)
+	if err != nil {
+		return nil, Header{}, err
+	}
+	if !slices.Contains(algs, h.Algorithm) || !h.Algorithm.Known() {
+		return nil, Header{}, fmt.Errorf("jose: algorithm %.20q is not accepted here", string(h.Algorithm))
+	}
+	if !slices.ContainsFunc(types, func(t string) bool { return sameType(t, h.Type) }) {
+		return nil, Header{}, fmt.Errorf("jose: a token of type %.40q is not accepted here", h.Type)
+	}
+	jws, err := gojose.ParseSignedCompact(token, []gojose.SignatureAlgorithm{gojose.SignatureAlgorithm(h.Algorithm)})
+	if err != nil {
+		return nil, Header{}, fmt.Errorf("jose: %w", err)
+	}
+	tried := 0
+	for _, key := range find(h.KeyID, h.Algorithm) {
+		if h.Algorithm.Fits(key) != nil {
+			continue
+		}
+		if tried++; tried > maxTries {
+			break
+		}
+		if payload, err := jws.Verify(key); err == nil {
+			return payload, h, nil
+		}
+	}
+	if tried == 0 {
+		return nil, Header{}, ErrUnknownKey
+	}
+	return nil, Header{}, ErrSignature
+}
+
+// UnverifiedClaims returns what a token claims, without a look at its signature.
+// It serves to find out whose keys to verify the token with, and nothing else.
+func UnverifiedClaims(token string) (Claims, error) {
+	_, payload, err := split(token)
+	if err != nil {
+		return Claims{}, err
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(payload)
+	if err != nil {
+		return Claims{}, fmt.Errorf("jose: payload: %w", err)
+	}
+	var c Claims
+	err = Unmarshal(raw, &c)
+	return c, err
+}
+
+// split checks the form of a token and reads its header.
+func split(token string) (h Header, payload string, err error) {
+	if len(token) > MaxToken {
+		return Header{}, "", fmt.Errorf("jose: a token of more than %d bytes", MaxToken)
+	}
+	header, rest, ok := strings.Cut(token, ".")
+	payload, signature, ok2 := strings.Cut(rest, ".")
+	if !ok || !ok2 {
+		return Header{}, "", errors.New("jose: not a token in compact serialisation")
+	}
+	// A fourth part has a dot in what we took for the signature, which is then
+	// not canonical either.
+	for _, segment := range []string{header, payload, signature} {
+		if segment == "" || !canonical(segment) {
+			return Header{}, "", errors.New("jose: not a token in compact serialisation")
+		}
+	}
+	h, err = readHeader(header)
+	return h, payload, err
+}
+
+func readHeader(segment string) (Header, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(segment)
+	if err != nil {
+		return Header{}, fmt.Errorf("jose: header: %w", err)
+	}
+	// This decoder takes no member twice, and none in other letters than ours.
+	var h struct {
+		Algorithm Algorithm       `json:"alg"`
+		KeyID     string          `json:"kid"`
+		Type      string          `json:"typ"`
+		Critical  json.RawMessage `json:"crit"`
+		Base64    json.RawMessage `json:"b64"`
+		Zip       json.RawMessage `json:"zip"`
+		Encrypted json.RawMessage `json:"enc"`
+	}
+	if err := json.Unmarshal(raw, &h); err != nil {
+		return Header{}, fmt.Errorf("jose: header: %w", err)
+	}
+	if h.Critical != nil || h.Base64 != nil || h.Zip != nil || h.Encrypted != nil {
+		return Header{}, errors.New("jose: a header that changes how the token is read")
+	}
+	if len(h.KeyID) > maxKeyID {
+		return Header{}, fmt.Errorf("jose: a key id of more than %d bytes", maxKeyID)
+	}
+	return Header{Algorithm: h.Algorithm, KeyID: h.KeyID, Type: h.Type}, nil
+}
+
+// sameType compares media types as RFC 7515, section 4.1.9, has them: in any
+// case, and with "application/" left out or not.
+func sameType(a, b string) bool {
+	return strings.EqualFold(shortType(a), shortType(b))
+}
+
+func shortType(t string) string {
+	const prefix = "application/"
+	if len(t) > len(prefix) && strings.EqualFold(t[:len(prefix)], prefix) {
+		return t[len(prefix):]
+	}
+	return t
+}
+
+// canonical reports whether s is unpadded base64url as an encoder writes it.
+// A decoder is more generous: it skips line breaks, and ignores the bits of the
+// last character that encode nothing. Either would give one token many spellings.
+func canonical(s string) bool {
+	for i := range len(s) {
+		if sextets[s[i]] == none {
+			return false
+		}
+	}
+	switch len(s) % 4 {
+	case 0:
+		return true
+	case 2:
+		return sextets[s[len(s)-1]]&0b1111 == 0
+	case 3:
+		return sextets[s[len(s)-1]]&0b11 == 0
+	default:
+		return false
+	}
+}
+
+// none marks in sextets what is no character of base64url.
+const none = 0xff
+
+// sextets maps the characters of base64url to the six bits that they stand for.
+var sextets = func() (t [256]byte) {
+	for i := range t {
+		t[i] = none
+	}
+	for i, c := range []byte("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") {
+		t[c] = byte(i)
+	}
+	return t
+}()

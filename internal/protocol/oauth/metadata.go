@@ -1,0 +1,51 @@
+package oauth
+
+import "dex/internal/protocol/jose"
+
+// Metadata is how a provider describes itself (OpenID Connect Discovery, section
+// 3; RFC 8414, section 2). The members are those that we fill in, and each is of
+// the names that the certification suite knows: it warns of any other.
+type Metadata struct {
+	Issuer                string `json:"issuer"`
+	AuthorizationEndpoint string `json:"authorization_endpoint,omitempty"`
+	TokenEndpoint         string `json:"token_endpoint,omitempty"`
+	UserinfoEndpoint      string `json:"userinfo_endpoint,omitempty"`
+	JWKSURI               string `json:"jwks_uri,omitempty"`
+	RevocationEndpoint    string `json:"revocation_endpoint,omitempty"`
+	IntrospectionEndpoint string `json:"introspection_endpoint,omitempty"`
+	EndSessionEndpoint    string `json:"end_session_endpoint,omitempty"`
+
+	ScopesSupported        []string         `json:"scopes_supported,omitempty"`
+	ResponseTypesSupported []ResponseType   `json:"response_types_supported,omitempty"`
+	ResponseModesSupported []ResponseMode   `json:"response_modes_supported,omitempty"`
+	GrantTypesSupported    []string         `json:"grant_types_supported,omitempty"`
+	CodeChallengeMethods   []string         `json:"code_challenge_methods_supported,omitempty"`
+	SubjectTypesSupported  []string         `json:"subject_types_supported,omitempty"`
+	IDTokenSigningAlgs     []jose.Algorithm `json:"id_token_signing_alg_values_supported,omitempty"`
+
+	TokenAuthMethods         []AuthMethod     `json:"token_endpoint_auth_methods_supported,omitempty"`
+	TokenAuthSigningAlgs     []jose.Algorithm `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
+	RevocationAuthMethods    []AuthMethod     `json:"revocation_endpoint_auth_methods_supported,omitempty"`
+	RevocationAuthAlgs       []jose.Algorithm `json:"revocation_endpoint_auth_signing_alg_values_supported,omitempty"`
+	IntrospectionAuthMethods []AuthMethod     `json:"introspection_endpoint_auth_methods_supported,omitempty"`
+	IntrospectionAuthAlgs    []jose.Algorithm `json:"introspection_endpoint_auth_signing_alg_values_supported,omitempty"`
+
+	ClaimsSupported        []string `json:"claims_supported,omitempty"`
+	ClaimTypesSupported    []string `json:"claim_types_supported,omitempty"`
+	ACRValuesSupported     []string `json:"acr_values_supported,omitempty"`
+	PromptValuesSupported  []string `json:"prompt_values_supported,omitempty"`
+	DisplayValuesSupported []string `json:"display_values_supported,omitempty"`
+	UILocalesSupported     []string `json:"ui_locales_supported,omitempty"`
+
+	ServiceDocumentation string `json:"service_documentation,omitempty"`
+	PolicyURI            string `json:"op_policy_uri,omitempty"`
+	TermsURI             string `json:"op_tos_uri,omitempty"`
+
+	// These are always said: the default of one of them is true, and a client
+	// should not have to know which.
+	ClaimsParameterSupported     bool `json:"claims_parameter_supported"`
+	RequestParameterSupported    bool `json:"request_parameter_supported"`
+	RequestURIParameterSupported bool `json:"request_uri_parameter_supported"`
+
+	ResponseIssSupported bool `json:"authorization_response_iss_parameter_supported"` // RFC 9207, section 3
+}

@@ -1,0 +1,116 @@
+package oauth
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+
+	"dex/internal/base/secret"
+	"dex/internal/protocol/jose"
+)
+
+// The grant types that we know: what a client may exchange for tokens.
+const (
+	GrantAuthorizationCode = "authorization_code"
+	GrantRefreshToken      = "refresh_token"
+	GrantClientCredentials = "client_credentials"
+)
+
+// TokenRequest is what a client asks of the token endpoint. A grant looks at the
+// fields that are its own.
+type TokenRequest struct {
+	GrantType    string
+	Code         secret.Value
+	RedirectURI  string
+	Verifier     string // of PKCE
+	RefreshToken secret.Value
+	Scopes       Scopes
+	ScopesGiven  bool // if not, the client leaves it to what it was granted
+}
+
+// ParseTokenRequest reads a token request (RFC 6749, sections 4.1.3, 4.4.2 and 6).
+// The form is that of the body alone. Who asks is read by [ParseCredentials].
+func ParseTokenRequest(body url.Values) (TokenRequest, error) {
+	f := &form{values: body}
+	r := TokenRequest{
+		GrantType:    f.one("grant_type", MaxValue),
+		Code:         secret.Value(f.one("code", MaxValue)),
+		RedirectURI:  f.one("redirect_uri", MaxRedirectURI),
+		Verifier:     f.one("code_verifier", MaxValue),
+		RefreshToken: secret.Value(f.one("refresh_token", MaxSecret)),
+		Scopes:       f.scopes(),
+	}
+	r.ScopesGiven = len(r.Scopes) > 0
+	switch {
+	case r.GrantType == "":
+		f.missing("grant_type")
+	case r.GrantType == GrantAuthorizationCode && r.Code == "":
+		f.missing("code")
+	case r.GrantType == GrantRefreshToken && r.RefreshToken == "":
+		f.missing("refresh_token")
+	}
+	return r, f.done()
+}
+
+// TokenQuery is what a client asks of introspection and revocation: about which
+// token. The hint says of what kind it may be; it may be wrong.
+type TokenQuery struct {
+	Token secret.Value
+	Hint  string
+}
+
+// ParseTokenQuery reads an introspection or revocation request (RFC 7662, section
+// 2.1; RFC 7009, section 2.1). The form is that of the body alone.
+func ParseTokenQuery(body url.Values) (TokenQuery, error) {
+	f := &form{values: body}
+	q := TokenQuery{
+		Token: secret.Value(f.one("token", MaxToken)),
+		Hint:  f.one("token_type_hint", MaxValue),
+	}
+	if q.Token == "" {
+		f.missing("token")
+	}
+	return q, f.done()
+}
+
+// TokenTypeBearer is the token_type of all tokens that we issue: whoever bears
+// one may use it (RFC 6750).
+const TokenTypeBearer = "Bearer"
+
+// TokenResponse is a successful answer of the token endpoint (RFC 6749, section
+// 5.1; OpenID Connect Core, section 3.1.3.3). It can be encoded, but not printed.
+type TokenResponse struct {
+	AccessToken  string  `json:"access_token"`
+	TokenType    string  `json:"token_type"`
+	ExpiresIn    Seconds `json:"expires_in"`
+	RefreshToken string  `json:"refresh_token,omitempty"`
+	Scope        string  `json:"scope,omitempty"`
+	IDToken      string  `json:"id_token,omitempty"`
+}
+
+// Format keeps the tokens out of everything that is printed.
+func (TokenResponse) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, "[tokens]") }
+
+// LogValue keeps the tokens out of the log.
+func (TokenResponse) LogValue() slog.Value { return slog.StringValue("[tokens]") }
+
+// IntrospectionResponse is what a token is worth (RFC 7662, section 2.2). Of one
+// that is worth nothing, the zero value says so and nothing else.
+type IntrospectionResponse struct {
+	Active    bool             `json:"active"`
+	Scope     string           `json:"scope,omitempty"`
+	ClientID  string           `json:"client_id,omitempty"`
+	Username  string           `json:"username,omitempty"`
+	TokenType string           `json:"token_type,omitempty"`
+	Expiry    jose.NumericDate `json:"exp,omitempty"`
+	IssuedAt  jose.NumericDate `json:"iat,omitempty"`
+	NotBefore jose.NumericDate `json:"nbf,omitempty"`
+	Subject   string           `json:"sub,omitempty"`
+	Audience  jose.Audience    `json:"aud,omitempty"`
+	Issuer    string           `json:"iss,omitempty"`
+	ID        string           `json:"jti,omitempty"`
+	SessionID string           `json:"sid,omitempty"`
+	AuthTime  jose.NumericDate `json:"auth_time,omitempty"`
+	ACR       string           `json:"acr,omitempty"`
+}
