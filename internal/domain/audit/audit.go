@@ -1,0 +1,125 @@
+// Package audit is the record of what was done, and the trace of each login.
+package audit
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"time"
+)
+
+// Kind names what was done.
+type Kind string
+
+// The events of the record. A code's issue and redemption and a refresh are not
+// among them: the row of the grant is their record, written by the very statement
+// that does them.
+const (
+	LoginSucceeded  Kind = "auth.login.success"
+	LoginRefused    Kind = "auth.login.refused"
+	SessionEnded    Kind = "session.terminated"
+	ConsentGranted  Kind = "consent.granted"
+	ConsentRevoked  Kind = "consent.revoked"
+	CodeReplayed    Kind = "code.replayed"
+	CodeBurned      Kind = "code.burned"
+	RefreshReused   Kind = "refresh.reuse"
+	GrantDenied     Kind = "grant.denied"
+	TokenRevoked    Kind = "token.revoked"
+	UserCreated     Kind = "user.created"
+	UserDisabled    Kind = "user.disabled"
+	UserEnabled     Kind = "user.enabled"
+	KeyCreated      Kind = "key.created"
+	KeyDestroyed    Kind = "key.destroyed"
+	KeyRemoved      Kind = "key.removed"
+	ConfigApplied   Kind = "config.changed"
+	UpstreamRefused Kind = "connector.refused"
+)
+
+// Event is one line of the record. It is written in the transaction of its deed.
+type Event struct {
+	ID          string // sorts by time
+	At          time.Time
+	Kind        Kind
+	Actor       string // who did it: a user's, client's or duty's id
+	UserID      string
+	ClientID    string
+	ConnectorID string
+	SessionID   string
+	GrantID     string
+	SupportCode string // of the attempt, if there is one
+	RemoteAddr  string
+	Detail      map[string]string // never a secret
+}
+
+// Step is one decision of a trace. Its texts are redacted when it is made: they
+// hold ids, scopes and reasons, never a secret or what a person typed.
+type Step struct {
+	At   int64  `json:"t"`           // milliseconds since the attempt began
+	What string `json:"w"`           // what was looked at: "request", "connector", "account", "gate", "consent", "code", "token"
+	Said string `json:"s,omitempty"` // what came of it
+}
+
+// MaxSteps bounds the trace of one attempt.
+const MaxSteps = 40
+
+// Trace is the story of one attempt, in order.
+type Trace struct {
+	SupportCode string
+	StartedAt   time.Time
+	Steps       []Step
+	Grants      []GrantStory // what became of it
+}
+
+// GrantStory is what became of a grant that an attempt led to.
+type GrantStory struct {
+	ID         string
+	ClientID   string
+	UserID     string
+	Scopes     string
+	IssuedAt   time.Time
+	RedeemedAt time.Time // zero if it was not
+	Generation int       // how often it was refreshed
+	RotatedAt  time.Time
+	RevokedAt  time.Time
+	Reason     string // why it was revoked
+}
+
+// Store keeps record and traces.
+type Store interface {
+	// Record writes an event that stands for itself.
+	Record(ctx context.Context, e Event) error
+	// KeepTrace appends steps to the trace of an attempt. The store bounds how much
+	// it keeps of one attempt, and how many.
+	KeepTrace(ctx context.Context, supportCode string, startedAt time.Time, steps []Step) error
+	// Trace returns the story of an attempt. It returns a fault of kind NotFound if
+	// nothing is known of it.
+	Trace(ctx context.Context, supportCode string) (Trace, error)
+}
+
+// supportAlphabet leaves out what is mistaken for something else when read aloud.
+const supportAlphabet = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+// NewSupportCode returns a code by which an attempt can be spoken of, such as
+// "K7QX-9WDM-3T". It is a name, not a secret: it opens nothing.
+func NewSupportCode() string {
+	var b strings.Builder
+	var random [10]byte
+	_, _ = rand.Read(random[:]) // never fails: it ends the program instead
+	for i, c := range random {
+		if i == 4 || i == 8 {
+			b.WriteByte('-')
+		}
+		b.WriteByte(supportAlphabet[int(c)%len(supportAlphabet)])
+	}
+	return b.String()
+}
+
+// NewEventID returns a fresh id that sorts by the given time.
+func NewEventID(at time.Time) string {
+	const digits = "0123456789abcdefghijklmnopqrstuv"
+	var b [10]byte
+	for i, n := len(b)-1, uint64(at.UnixMicro()); i >= 0; i, n = i-1, n>>5 {
+		b[i] = digits[n&31]
+	}
+	return "evt_" + string(b[:]) + strings.ToLower(rand.Text()[:16])
+}

@@ -1,0 +1,239 @@
+package grant
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"dex/internal/domain/client"
+	"dex/internal/domain/session"
+	"dex/internal/domain/tenant"
+	"dex/internal/domain/user"
+	"dex/internal/protocol/oauth"
+)
+
+// Path is a way to something of worth: a session, a code, a token, or what a token
+// opens.
+type Path uint8
+
+// The paths. Every one of them leads through [Decide].
+const (
+	OpenSession  Path = iota + 1 // a person has just logged in
+	ReuseSession                 // a session answers instead of the person
+	IssueCode                    // the authorization endpoint answers the client
+	RedeemCode                   // the token endpoint exchanges a code
+	Refresh                      // the token endpoint takes a refresh token
+	ActForItself                 // the token endpoint serves client credentials
+	Userinfo                     // an access token opens the person's claims
+	Introspect                   // a resource server asks whether a token counts
+	pathEnd
+)
+
+var pathNames = [...]string{"", "open a session", "reuse a session", "issue a code", "redeem a code", "refresh", "act for itself", "userinfo", "introspect"}
+
+// String returns the path's name, for traces.
+func (p Path) String() string {
+	if int(p) < len(pathNames) {
+		return pathNames[p]
+	}
+	return fmt.Sprintf("path(%d)", uint8(p))
+}
+
+// paths is a set of paths.
+type paths uint16
+
+func on(ps ...Path) paths {
+	var s paths
+	for _, p := range ps {
+		s |= 1 << p
+	}
+	return s
+}
+
+func (s paths) has(p Path) bool { return s&(1<<p) != 0 }
+
+// Groups of paths, for the table of checks.
+var (
+	everywhere = paths(1<<pathEnd - 1)
+	ofPerson   = everywhere &^ on(ActForItself)            // somebody's account is concerned
+	ofClient   = ofPerson &^ on(OpenSession, ReuseSession) // … and a client gets something of it
+	afterCode  = on(RedeemCode, Refresh, Userinfo, Introspect)
+	minting    = on(IssueCode, RedeemCode, Refresh, ActForItself)
+)
+
+// Connector is what the gate must know of the connector that somebody came by.
+type Connector struct {
+	ID       string
+	Disabled bool
+}
+
+// Case is everything that a decision rests on. Who is asked to decide reads it
+// freshly; what a pointer leaves nil does not exist any more.
+type Case struct {
+	Path Path
+	Now  time.Time
+
+	Tenant    tenant.Tenant
+	Client    client.Client
+	Peers     map[string]client.Client // the clients named in the authorization's audience
+	Connector *Connector
+	User      *user.User
+	Identity  *user.Identity
+	Session   *session.Session
+
+	Authorization Authorization
+	RedirectURI   string // where a code goes, or went
+	RequestedAt   time.Time
+	MaxAge        *time.Duration
+	Consent       oauth.Scopes // what the person has allowed
+	RevokedAt     time.Time    // of the grant
+	TokenRevoked  bool
+}
+
+// Reason says why the gate stays shut.
+type Reason string
+
+// The reasons.
+const (
+	TenantDisabled      Reason = "the tenant is disabled"
+	TenantEpoch         Reason = "issued before the tenant's epoch"
+	ClientDisabled      Reason = "the client is disabled"
+	GrantTypeMissing    Reason = "the client does not have this grant type"
+	RedirectURIRemoved  Reason = "the redirect URI is not registered any more"
+	ScopeNotAllowed     Reason = "the client may not have this scope"
+	AudienceNotAllowed  Reason = "the audience does not trust the client"
+	ConnectorGone       Reason = "the connector is disabled or gone"
+	ConnectorNotAllowed Reason = "the client does not accept this connector"
+	UserGone            Reason = "the account is gone"
+	UserDisabled        Reason = "the account is disabled"
+	UserEpoch           Reason = "issued before the account's epoch"
+	IdentityGone        Reason = "the identity is not linked any more"
+	GroupNotAllowed     Reason = "the person is in none of the client's groups"
+	SessionEnded        Reason = "the session has ended"
+	AuthTooOld          Reason = "the person proved who they are too long ago"
+	ConsentMissing      Reason = "the person has not allowed it"
+	GrantRevoked        Reason = "the grant is revoked"
+	TokenRevoked        Reason = "the token is revoked"
+)
+
+// check is one row of the gate: on which paths it is asked, and what stops there.
+type check struct {
+	reason Reason
+	on     paths
+	stops  func(c *Case) bool
+}
+
+// checks is the gate. Their order is the order in which a denial is explained.
+var checks = []check{
+	{TenantDisabled, everywhere, func(c *Case) bool { return c.Tenant.Disabled }},
+	{TenantEpoch, on(ReuseSession) | afterCode, func(c *Case) bool { return c.since().Before(c.Tenant.NotBefore) }},
+	{ClientDisabled, everywhere, func(c *Case) bool { return c.Client.Disabled || c.Client.ID == "" }},
+	{GrantTypeMissing, minting, func(c *Case) bool { return !c.Client.May(grantTypeOf[c.Path]) }},
+	{RedirectURIRemoved, on(IssueCode, RedeemCode), func(c *Case) bool {
+		return !c.Client.Returns(c.RedirectURI)
+	}},
+	{ScopeNotAllowed, minting, scopeNotAllowed},
+	{AudienceNotAllowed, minting, audienceNotAllowed},
+	{ConnectorGone, ofPerson, func(c *Case) bool { return c.Connector == nil || c.Connector.Disabled }},
+	{ConnectorNotAllowed, ofPerson, func(c *Case) bool { return c.Connector != nil && !c.Client.Accepts(c.Connector.ID) }},
+	{UserGone, ofPerson, func(c *Case) bool { return c.User == nil }},
+	{UserDisabled, ofPerson, func(c *Case) bool { return c.User != nil && c.User.Disabled }},
+	{UserEpoch, on(ReuseSession) | afterCode, func(c *Case) bool { return c.User != nil && c.since().Before(c.User.NotBefore) }},
+	{IdentityGone, ofPerson, func(c *Case) bool { return c.Identity == nil }},
+	{GroupNotAllowed, ofClient, func(c *Case) bool { return c.Identity != nil && !c.Client.Admits(c.Identity.Profile.Groups) }},
+	{SessionEnded, ofClient | on(ReuseSession), sessionEnded},
+	{AuthTooOld, on(IssueCode), func(c *Case) bool {
+		return c.Session != nil && !c.Session.Fresh(c.Now, c.MaxAge) && c.Session.AuthTime.Before(c.RequestedAt)
+	}},
+	{ConsentMissing, on(IssueCode), func(c *Case) bool {
+		return !c.Client.Trusted && len(c.Authorization.Scopes.Without(c.Consent)) > 0
+	}},
+	{GrantRevoked, afterCode, func(c *Case) bool { return !c.RevokedAt.IsZero() }},
+	{TokenRevoked, on(Userinfo, Introspect), func(c *Case) bool { return c.TokenRevoked }},
+}
+
+var grantTypeOf = map[Path]string{
+	IssueCode:    client.AuthorizationCode,
+	RedeemCode:   client.AuthorizationCode,
+	Refresh:      client.RefreshToken,
+	ActForItself: client.ClientCredentials,
+}
+
+// since is when what is presented came to be.
+func (c *Case) since() time.Time {
+	if c.Path == ReuseSession {
+		if c.Session == nil {
+			return time.Time{}
+		}
+		return c.Session.AuthTime
+	}
+	return c.Authorization.IssuedAt
+}
+
+func scopeNotAllowed(c *Case) bool {
+	for _, s := range c.Authorization.Scopes {
+		if _, ok := oauth.CrossClientAudience(s); !ok && !c.Client.Scopes.Contains(s) {
+			return true
+		}
+	}
+	return false
+}
+
+func audienceNotAllowed(c *Case) bool {
+	return slices.ContainsFunc(c.Authorization.Audience, func(id string) bool {
+		peer, ok := c.Peers[id]
+		return !ok || peer.Disabled || !peer.Trusts(c.Client.ID)
+	})
+}
+
+// sessionEnded holds a grant to the session it was made in, unless it was made to
+// outlive it. A code is always redeemed within its session.
+func sessionEnded(c *Case) bool {
+	if c.Authorization.Offline() && c.Path != IssueCode && c.Path != RedeemCode && c.Path != ReuseSession {
+		return false
+	}
+	return !c.Session.Alive(c.Now)
+}
+
+// Denial is the error of a gate that stays shut.
+type Denial struct {
+	Path   Path
+	Reason Reason
+}
+
+// Error implements error.
+func (d *Denial) Error() string { return fmt.Sprintf("%s: %s", d.Path, d.Reason) }
+
+// Permit is the gate's word. Only [Decide] makes one that says yes: whatever mints
+// a token or opens a session asks for it.
+type Permit struct {
+	path          Path
+	authorization Authorization
+}
+
+// Decide is the one gate. It looks at its argument and nothing else, and returns
+// the permit to go on, or a [Denial].
+func Decide(c Case) (Permit, error) {
+	return decide(checks, c)
+}
+
+func decide(checks []check, c Case) (Permit, error) {
+	if c.Path == 0 || c.Path >= pathEnd {
+		return Permit{}, fmt.Errorf("the gate knows no path %d", c.Path)
+	}
+	for _, k := range checks {
+		if k.on.has(c.Path) && k.stops(&c) {
+			return Permit{}, &Denial{Path: c.Path, Reason: k.reason}
+		}
+	}
+	return Permit{path: c.Path, authorization: c.Authorization}, nil
+}
+
+// For returns what is permitted. It fails unless the permit is the gate's word for
+// one of the given paths.
+func (p Permit) For(paths ...Path) (Authorization, error) {
+	if p.path == 0 || !slices.Contains(paths, p.path) {
+		return Authorization{}, fmt.Errorf("no permit for this: it is for %q", p.path)
+	}
+	return p.authorization, nil
+}

@@ -1,0 +1,212 @@
+package grant
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"dex/internal/domain/client"
+	"dex/internal/domain/session"
+	"dex/internal/domain/tenant"
+	"dex/internal/domain/user"
+	"dex/internal/protocol/oauth"
+)
+
+var now = time.Date(2026, time.May, 1, 12, 0, 0, 0, time.UTC)
+
+// good returns a case that passes on every path.
+func good(p Path) Case {
+	c := client.Client{
+		ID: "app", RedirectURIs: []string{"https://app.example.com/cb"},
+		GrantTypes:   []string{client.AuthorizationCode, client.RefreshToken, client.ClientCredentials},
+		Scopes:       oauth.Scopes{oauth.ScopeOpenID, oauth.ScopeOffline, "api"},
+		TrustedPeers: []string{},
+		Connectors:   []string{"corp"}, Groups: []string{"staff"},
+	}
+	k := Case{
+		Path: p, Now: now, Tenant: tenant.Tenant{ID: "default"}, Client: c,
+		Peers:       map[string]client.Client{"other": {ID: "other", TrustedPeers: []string{"app"}}},
+		Connector:   &Connector{ID: "corp"},
+		User:        &user.User{ID: "usr_1"},
+		Identity:    &user.Identity{ConnectorID: "corp", Profile: user.Profile{Groups: []string{"staff"}}},
+		Session:     &session.Session{ID: "ses_1", AuthTime: now.Add(-time.Minute), IdleUntil: now.Add(time.Hour), ExpiresAt: now.Add(time.Hour)},
+		RedirectURI: "https://app.example.com/cb",
+		RequestedAt: now.Add(-time.Second),
+		Consent:     oauth.Scopes{oauth.ScopeOpenID},
+		Authorization: Authorization{
+			ID: "gra_1", ClientID: "app", UserID: "usr_1", ConnectorID: "corp", SessionID: "ses_1",
+			Scopes: oauth.Scopes{oauth.ScopeOpenID}, Audience: []string{"other"}, IssuedAt: now.Add(-time.Minute),
+		},
+	}
+	return k
+}
+
+// spoil makes a good case one that the reason must stop, where it is asked.
+var spoil = map[Reason]func(c *Case){
+	TenantDisabled:     func(c *Case) { c.Tenant.Disabled = true },
+	TenantEpoch:        func(c *Case) { c.Tenant.NotBefore = now },
+	ClientDisabled:     func(c *Case) { c.Client.Disabled = true },
+	GrantTypeMissing:   func(c *Case) { c.Client.GrantTypes = nil },
+	RedirectURIRemoved: func(c *Case) { c.Client.RedirectURIs = []string{"https://elsewhere.example.com/cb"} },
+	ScopeNotAllowed:    func(c *Case) { c.Client.Scopes = oauth.Scopes{"api"} },
+	AudienceNotAllowed: func(c *Case) { c.Peers = map[string]client.Client{"other": {ID: "other"}} },
+	ConnectorGone:      func(c *Case) { c.Connector.Disabled = true },
+	ConnectorNotAllowed: func(c *Case) {
+		c.Client.Connectors = []string{"another"}
+	},
+	UserGone:        func(c *Case) { c.User = nil },
+	UserDisabled:    func(c *Case) { c.User.Disabled = true },
+	UserEpoch:       func(c *Case) { c.User.NotBefore = now },
+	IdentityGone:    func(c *Case) { c.Identity = nil },
+	GroupNotAllowed: func(c *Case) { c.Identity.Profile.Groups = []string{"guests"} },
+	SessionEnded:    func(c *Case) { c.Session = nil },
+	AuthTooOld: func(c *Case) {
+		limit := 30 * time.Second
+		c.MaxAge = &limit
+	},
+	ConsentMissing: func(c *Case) { c.Consent = nil },
+	GrantRevoked:   func(c *Case) { c.RevokedAt = now },
+	TokenRevoked:   func(c *Case) { c.TokenRevoked = true },
+}
+
+// stops is what is expected of every reason on every path, in the order open a
+// session, reuse a session, issue a code, redeem a code, refresh, act for itself,
+// userinfo, introspect. It repeats nothing of the gate's own table.
+var stops = map[Reason]string{
+	//                    open reuse issue redeem refresh itself userinfo introspect
+	TenantDisabled:      "stop stop  stop  stop   stop    stop   stop     stop",
+	TenantEpoch:         "-    stop  -     stop   stop    -      stop     stop",
+	ClientDisabled:      "stop stop  stop  stop   stop    stop   stop     stop",
+	GrantTypeMissing:    "-    -     stop  stop   stop    stop   -        -",
+	RedirectURIRemoved:  "-    -     stop  stop   -       -      -        -",
+	ScopeNotAllowed:     "-    -     stop  stop   stop    stop   -        -",
+	AudienceNotAllowed:  "-    -     stop  stop   stop    stop   -        -",
+	ConnectorGone:       "stop stop  stop  stop   stop    -      stop     stop",
+	ConnectorNotAllowed: "stop stop  stop  stop   stop    -      stop     stop",
+	UserGone:            "stop stop  stop  stop   stop    -      stop     stop",
+	UserDisabled:        "stop stop  stop  stop   stop    -      stop     stop",
+	UserEpoch:           "-    stop  -     stop   stop    -      stop     stop",
+	IdentityGone:        "stop stop  stop  stop   stop    -      stop     stop",
+	GroupNotAllowed:     "-    -     stop  stop   stop    -      stop     stop",
+	SessionEnded:        "-    stop  stop  stop   stop    -      stop     stop",
+	AuthTooOld:          "-    -     stop  -      -       -      -        -",
+	ConsentMissing:      "-    -     stop  -      -       -      -        -",
+	GrantRevoked:        "-    -     -     stop   stop    -      stop     stop",
+	TokenRevoked:        "-    -     -     -      -       -      stop     stop",
+}
+
+// matrix tries every path with every reason against a gate, and says what is not
+// as expected.
+func matrix(t *testing.T, gate []check) (wrong []string) {
+	for p := OpenSession; p < pathEnd; p++ {
+		if _, err := decide(gate, good(p)); err != nil {
+			wrong = append(wrong, p.String()+": a good case is refused: "+err.Error())
+		}
+		for reason, spoilIt := range spoil {
+			expected := fields(t, stops[reason])[p-1] == "stop"
+			c := good(p)
+			spoilIt(&c)
+			permit, err := decide(gate, c)
+			denial, denied := errors.AsType[*Denial](err)
+			switch {
+			case denied != expected:
+				wrong = append(wrong, p.String()+", although "+string(reason)+": denied is "+map[bool]string{true: "true", false: "false"}[denied])
+			case denied && denial.Reason != reason:
+				wrong = append(wrong, p.String()+": the reason is not "+string(reason)+" but "+string(denial.Reason))
+			case denied:
+				if _, err := permit.For(p); err == nil {
+					wrong = append(wrong, p.String()+": a denial comes with a permit")
+				}
+			}
+		}
+	}
+	return wrong
+}
+
+func fields(t *testing.T, row string) []string {
+	t.Helper()
+	all := strings.Fields(row)
+	if len(all) != int(pathEnd)-1 {
+		t.Fatalf("the row %q does not say something for each of %d paths", row, pathEnd-1)
+	}
+	return all
+}
+
+func TestEveryPathStopsForEveryReasonThatConcernsIt(t *testing.T) {
+	for _, w := range matrix(t, checks) {
+		t.Error(w)
+	}
+}
+
+func TestTheMatrixIsComplete(t *testing.T) {
+	for _, k := range checks {
+		if spoil[k.reason] == nil || stops[k.reason] == "" {
+			t.Errorf("the gate stops because %q, and the matrix expects nothing of it", k.reason)
+		}
+	}
+	if len(spoil) != len(checks) || len(stops) != len(checks) {
+		t.Errorf("the gate has %d checks, the matrix spoils in %d ways and expects %d rows", len(checks), len(spoil), len(stops))
+	}
+	if len(pathNames) != int(pathEnd) {
+		t.Errorf("there are %d paths and %d names", pathEnd-1, len(pathNames)-1)
+	}
+}
+
+func TestRemovingOneCheckTurnsTheMatrixRed(t *testing.T) {
+	for i, k := range checks {
+		if len(matrix(t, slices.Delete(slices.Clone(checks), i, i+1))) == 0 {
+			t.Errorf("nobody would notice if the gate forgot that %s", k.reason)
+		}
+		for p := OpenSession; p < pathEnd; p++ {
+			if !k.on.has(p) {
+				continue
+			}
+			weakened := slices.Clone(checks)
+			weakened[i].on &^= on(p)
+			if len(matrix(t, weakened)) == 0 {
+				t.Errorf("nobody would notice if the gate forgot, when it is asked to %s, that %s", p, k.reason)
+			}
+		}
+	}
+}
+
+func TestOnlyTheGateMakesAPermit(t *testing.T) {
+	if _, err := (Permit{}).For(OpenSession, IssueCode, RedeemCode, Refresh, ActForItself); err == nil {
+		t.Error("a permit that nobody made is good for something")
+	}
+	p, err := Decide(good(Userinfo))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.For(RedeemCode, Refresh); err == nil {
+		t.Error("a permit to read is good for minting")
+	}
+	if _, err := Decide(Case{}); err == nil {
+		t.Error("a case without a path is permitted")
+	}
+}
+
+func TestASessionBindsWhatWasNotMadeToOutliveIt(t *testing.T) {
+	for _, tt := range []struct {
+		name    string
+		path    Path
+		offline bool
+		want    bool
+	}{
+		{"an access token dies with its session", Userinfo, false, false},
+		{"one with offline access does not", Userinfo, true, true},
+		{"nor does its refresh token", Refresh, true, true},
+		{"but its code does", RedeemCode, true, false},
+	} {
+		c := good(tt.path)
+		c.Session = nil
+		if tt.offline {
+			c.Authorization.Scopes = oauth.Scopes{oauth.ScopeOpenID, oauth.ScopeOffline}
+		}
+		if _, err := Decide(c); (err == nil) != tt.want {
+			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}

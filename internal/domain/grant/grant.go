@@ -1,0 +1,140 @@
+package grant
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"time"
+
+	"dex/internal/base/secret"
+	"dex/internal/domain/audit"
+	"dex/internal/domain/credential"
+	"dex/internal/domain/session"
+	"dex/internal/domain/user"
+	"dex/internal/protocol/oauth"
+)
+
+// Authorization says who let which client do what. Every token that we issue says
+// no more than one of these.
+type Authorization struct {
+	ID          string // "gra_…"; revoking it revokes every token in it. Empty if nothing is kept of it.
+	ClientID    string
+	UserID      string // empty when the client acts for itself
+	SessionID   string // the session it was made in
+	ConnectorID string
+	Subject     string // at the connector
+	Scopes      oauth.Scopes
+	Audience    []string // of the ID token, beside the client
+	Nonce       string
+	AuthTime    time.Time
+	Methods     []credential.Method
+	IssuedAt    time.Time
+	SupportCode string // of the attempt it came from
+}
+
+// Offline reports whether the authorization outlives the session it was made in,
+// OpenID Connect Core section 11.
+func (a Authorization) Offline() bool { return a.Scopes.Contains(oauth.ScopeOffline) }
+
+// Code is an authorization code on its way to the client, and what it is bound to.
+type Code struct {
+	Hash        secret.Hash
+	RedirectURI string
+	Challenge   oauth.Challenge // empty if the client need not use PKCE
+	ExpiresAt   time.Time
+}
+
+// MaxAttempts is how often a code may be presented with the wrong proof before it
+// is burned. One wrong attempt must not burn it: whoever sees a code in passing
+// could keep its owner from using it.
+const MaxAttempts = 5
+
+// Proof is what a client presents to redeem a code. All of it must agree.
+type Proof struct {
+	Hash        secret.Hash
+	ClientID    string
+	RedirectURI string
+	Verifier    string
+}
+
+// Family is the chain of refresh tokens of one authorization: one row, whatever
+// the number of refreshes. Its zero value is a family that does not exist.
+type Family struct {
+	Generation int // of the newest token; the first is 1
+	RotatedAt  time.Time
+	IdleUntil  time.Time
+	ExpiresAt  time.Time
+}
+
+// Known is a grant as it stands in the store, with everything that the gate must
+// look at.
+type Known struct {
+	Authorization Authorization
+	Family        Family
+	RevokedAt     time.Time // zero if it is not revoked
+	User          *user.User
+	Identity      *user.Identity
+	Session       *session.Session // nil if it has ended
+	TokenRevoked  bool             // the very token that was asked about is revoked
+}
+
+// Outcome says how presenting a code ended.
+type Outcome uint8
+
+// The outcomes.
+const (
+	Redeemed   Outcome = iota + 1 // and this call did it
+	NoSuchCode                    // unknown, expired, burned or revoked
+	WrongProof                    // the code stands, but not for whoever presented this
+	Replayed                      // it was redeemed before; everything that came of it is revoked now
+)
+
+// Opening is all that a finished login changes: all of it happens, or none.
+type Opening struct {
+	Session  session.Session
+	User     user.User     // created if it is new, else brought up to date
+	Identity user.Identity // linked if it is new, else brought up to date
+	NewUser  bool
+	Changed  bool            // user or identity differ from what is kept
+	Previous session.Session // of the same browser; its ID is empty if there is none
+	Event    audit.Event
+}
+
+// Store keeps grants and opens sessions. What creates something takes the gate's
+// permit, so that there is no way around the gate.
+type Store interface {
+	// OpenSession keeps all of an opening, or none of it. A previous session of the
+	// same account is continued under its old ID with the new cookie; one of another
+	// account is ended.
+	OpenSession(ctx context.Context, p Permit, o Opening) (session.Session, error)
+	// KeepConsent remembers what the session's person allowed the client.
+	KeepConsent(ctx context.Context, userID, clientID string, scopes oauth.Scopes, now time.Time) error
+	// RevokeConsent forgets it, and revokes the grants that rest on it.
+	RevokeConsent(ctx context.Context, userID, clientID string, now time.Time) error
+
+	// KeepCode keeps the permitted authorization together with its code, and the
+	// steps that led to it.
+	KeepCode(ctx context.Context, p Permit, c Code, steps []audit.Step, startedAt time.Time) error
+	// Redeem exchanges a code, once. Of any number who present the code with the
+	// right proof one is told Redeemed; whoever presents it again gets Replayed, and
+	// the grant is revoked. A family begins if the authorization is offline.
+	Redeem(ctx context.Context, p Proof, f Family, now time.Time) (Known, Outcome, error)
+
+	// Grant returns a grant as it stands. The token, if it is not empty, is the
+	// identifier of an access token of this grant, which may be revoked by itself.
+	// It returns a fault of kind NotFound if there is no such grant.
+	Grant(ctx context.Context, id, token string) (Known, error)
+	// Rotate takes the family from generation gen to the next. It reports false if
+	// somebody else did, or the grant is revoked.
+	Rotate(ctx context.Context, p Permit, gen int, idleUntil, now time.Time) (bool, error)
+	// Revoke revokes a grant with everything that came of it.
+	Revoke(ctx context.Context, id string, reason audit.Kind, now time.Time) error
+	// RevokeToken revokes one access token until it would expire anyway.
+	RevokeToken(ctx context.Context, token string, expires, now time.Time) error
+	// TokenRevoked reports whether an access token that no grant stands behind was
+	// revoked.
+	TokenRevoked(ctx context.Context, token string) (bool, error)
+}
+
+// NewID returns a fresh id for a grant.
+func NewID() string { return "gra_" + strings.ToLower(rand.Text()) }

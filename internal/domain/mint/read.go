@@ -1,0 +1,72 @@
+package mint
+
+import (
+	"crypto"
+	"time"
+
+	"dex/internal/protocol/jose"
+)
+
+// AccessClaims are the claims of one of our access tokens, RFC 9068 section 2.2. It
+// says who and what for, and nothing about the person: whoever may know asks
+// userinfo.
+type AccessClaims struct {
+	jose.Claims
+	ClientID string           `json:"client_id"`
+	Scope    string           `json:"scope,omitempty"`
+	GrantID  string           `json:"gid,omitempty"` // of the grant that it lives and dies with
+	AuthTime jose.NumericDate `json:"auth_time,omitempty"`
+	ACR      string           `json:"acr,omitempty"`
+	AMR      []string         `json:"amr,omitempty"`
+}
+
+// KeyFinder returns the keys that a signature may have been made with.
+type KeyFinder func(kid string, alg jose.Algorithm) []crypto.PublicKey
+
+// ReadAccessToken returns what an access token says, if it is one that we have
+// issued and it has not expired. Whether it has been revoked is for the store.
+func ReadAccessToken(token, issuer string, find KeyFinder, now time.Time) (AccessClaims, error) {
+	var claims AccessClaims
+	payload, _, err := jose.Verify(token, []jose.Algorithm{AccessTokenAlg}, []string{jose.TypeAccessToken}, find)
+	if err != nil {
+		return claims, err
+	}
+	if err := jose.Unmarshal(payload, &claims); err != nil {
+		return claims, err
+	}
+	return claims, claims.Validate(now, issuer, issuer, 0)
+}
+
+// ReadIDTokenHint returns the subject of an ID token that we have issued, and the
+// clients it was for, whether it has expired or not: OpenID Connect Core section
+// 3.1.2.1. It is what somebody says of themselves, not a proof.
+func ReadIDTokenHint(token, issuer string, find KeyFinder) (subject string, claims IDHint, ok bool) {
+	if token == "" {
+		return "", claims, false
+	}
+	payload, _, err := jose.Verify(token, idTokenAlgs, []string{jose.TypeJWT}, find)
+	if err != nil || jose.Unmarshal(payload, &claims) != nil || claims.Issuer != issuer || claims.Subject == "" {
+		return "", claims, false
+	}
+	return claims.Subject, claims, true
+}
+
+// IDHint is what an ID token tells when it comes back as a hint.
+type IDHint struct {
+	jose.Claims
+	AuthorizedParty string `json:"azp,omitempty"`
+	SessionID       string `json:"sid,omitempty"`
+}
+
+// Client returns the client that the ID token was issued to.
+func (h IDHint) Client() string {
+	if h.AuthorizedParty != "" {
+		return h.AuthorizedParty
+	}
+	if len(h.Audience) == 1 {
+		return h.Audience[0]
+	}
+	return ""
+}
+
+var idTokenAlgs = []jose.Algorithm{jose.RS256, jose.ES256, jose.EdDSA}

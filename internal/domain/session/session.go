@@ -1,0 +1,82 @@
+// Package session is a signed-in browser.
+package session
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"time"
+
+	"dex/internal/base/secret"
+	"dex/internal/domain/credential"
+	"dex/internal/domain/user"
+	"dex/internal/protocol/oauth"
+)
+
+// The cookies of a browser.
+const (
+	Cookie = "dex_session" // holds the session's secret
+	Device = "dex_device"  // remembers that accounts have logged in here before
+)
+
+// Session is one signed-in browser.
+type Session struct {
+	ID          string      // public; the "sid" claim
+	Cookie      secret.Hash // of the cookie that holds it
+	UserID      string
+	ConnectorID string
+	Subject     string // at the connector
+	Methods     []credential.Method
+	AuthTime    time.Time // when the person last proved who they are
+	UserAgent   string
+	RemoteAddr  string
+	CreatedAt   time.Time
+	IdleUntil   time.Time
+	ExpiresAt   time.Time
+	// Upstream is what the connector needs to end its own session, such as its ID
+	// token. It is a secret.
+	Upstream []byte
+}
+
+// Alive reports whether the session still counts.
+func (s *Session) Alive(now time.Time) bool {
+	return s != nil && now.Before(s.IdleUntil) && now.Before(s.ExpiresAt)
+}
+
+// Fresh reports whether the person proved who they are within maxAge. Without a
+// maxAge everything is fresh. OpenID Connect Core section 3.1.2.1.
+func (s *Session) Fresh(now time.Time, maxAge *time.Duration) bool {
+	return maxAge == nil || now.Sub(s.AuthTime) <= *maxAge
+}
+
+// Stale reports whether the idle timeout is worth writing down again: a session in
+// use would otherwise cost a write on each request.
+func (s *Session) Stale(now time.Time, idle time.Duration) bool {
+	return s.IdleUntil.Sub(now) < idle-min(idle/8, time.Hour) && s.IdleUntil.Before(s.ExpiresAt)
+}
+
+// NewID returns a fresh id for a session.
+func NewID() string { return "ses_" + strings.ToLower(rand.Text()) }
+
+// Known is a session with whom it belongs to and what they have allowed one client.
+type Known struct {
+	Session  Session
+	User     user.User
+	Identity user.Identity
+	Consent  oauth.Scopes // remembered for the client that was asked for; nil if none
+}
+
+// Store keeps the sessions.
+type Store interface {
+	// SessionByCookie returns the session that a cookie holds, with what its person
+	// has allowed the client. It returns a fault of kind NotFound if there is none.
+	// Whether the session still counts is for the caller to decide.
+	SessionByCookie(ctx context.Context, cookie secret.Hash, clientID string) (Known, error)
+	// SessionsOf returns the sessions of an account, the newest first.
+	SessionsOf(ctx context.Context, userID string) ([]Session, error)
+	// TouchSession puts off the session's idle timeout.
+	TouchSession(ctx context.Context, id string, idleUntil time.Time) error
+	// EndSession ends a session and revokes the grants that are bound to it. Ending
+	// one that has ended already changes nothing.
+	EndSession(ctx context.Context, id string, now time.Time) error
+}

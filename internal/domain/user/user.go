@@ -1,0 +1,79 @@
+// Package user is the index of people: stable accounts of ours, the identities
+// elsewhere that lead to them, and the rule that says whom a login belongs to.
+package user
+
+import (
+	"context"
+	"time"
+)
+
+// User is an account. Its ID is the subject that applications see, and never
+// changes; everything else about it may.
+type User struct {
+	ID            string // "usr_…"
+	Username      string
+	Email         string
+	EmailVerified bool
+	Name          string
+	Disabled      bool
+	// NotBefore is the user's epoch: nothing that was issued earlier counts.
+	NotBefore time.Time
+	CreatedAt time.Time
+	UpdatedAt time.Time
+}
+
+// Profile is what a connector says about somebody: the standard claims of OpenID
+// Connect Core section 5.1, the groups, and whatever else it was told.
+type Profile struct {
+	Username          string         `json:"username,omitempty"`
+	Name              string         `json:"name,omitempty"`
+	GivenName         string         `json:"given_name,omitempty"`
+	FamilyName        string         `json:"family_name,omitempty"`
+	MiddleName        string         `json:"middle_name,omitempty"`
+	Nickname          string         `json:"nickname,omitempty"`
+	PreferredUsername string         `json:"preferred_username,omitempty"`
+	ProfileURL        string         `json:"profile,omitempty"`
+	Picture           string         `json:"picture,omitempty"`
+	Website           string         `json:"website,omitempty"`
+	Gender            string         `json:"gender,omitempty"`
+	Birthdate         string         `json:"birthdate,omitempty"`
+	ZoneInfo          string         `json:"zoneinfo,omitempty"`
+	Locale            string         `json:"locale,omitempty"`
+	Email             string         `json:"email,omitempty"`
+	EmailVerified     bool           `json:"email_verified,omitempty"`
+	Groups            []string       `json:"groups,omitempty"`
+	Extra             map[string]any `json:"extra,omitempty"` // claims without a field of their own
+}
+
+// Identity is somebody as one connector knows them. Connector and Subject
+// together are who they are; a mail address never is.
+type Identity struct {
+	ConnectorID string
+	Subject     string // the connector's own stable id for the person
+	Profile     Profile
+	// Data is what the connector keeps to look the person up again, such as an
+	// upstream refresh token. It is a secret.
+	Data []byte
+	// CheckedAt is when the connector last vouched for this identity.
+	CheckedAt time.Time
+}
+
+// Store keeps accounts and identities.
+type Store interface {
+	// ByIdentity returns the account that an identity leads to, and the identity
+	// as it was last seen. It returns a fault of kind NotFound if there is none.
+	ByIdentity(ctx context.Context, connectorID, subject string) (User, Identity, error)
+	// ByVerifiedEmail returns the account that owns a verified mail address. It
+	// returns a fault of kind NotFound if there is none, or more than one.
+	ByVerifiedEmail(ctx context.Context, email string) (User, error)
+	// ClaimRefresh takes the turn to ask the connector about an identity again, so
+	// that of many workers one asks. It reports false if another is at it, or the
+	// identity was checked since.
+	ClaimRefresh(ctx context.Context, id Identity, until, now time.Time) (bool, error)
+	// SaveIdentity keeps what the connector said when it was asked again.
+	SaveIdentity(ctx context.Context, id Identity) error
+	// DisableUser disables an account, ends its sessions and revokes its grants.
+	DisableUser(ctx context.Context, id string, now time.Time) error
+	// EnableUser lets the account log in again. What was ended stays ended.
+	EnableUser(ctx context.Context, id string, now time.Time) error
+}
