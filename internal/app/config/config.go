@@ -1,0 +1,133 @@
+// Package config is what an operator can say about how dex runs: one struct,
+// whose comments are the reference, filled in from flags, the environment, a YAML
+// file and defaults, in this order of precedence.
+//
+// Load reports every mistake at once, each with its place, because an operator
+// who mends one line at a time restarts once for each. What it returns has been
+// checked as far as it can be without a network, a database or a look at other
+// programs; whoever assembles the program takes the values as they are.
+package config
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"strings"
+
+	"github.com/spf13/pflag"
+)
+
+// EnvPrefix begins the name of every environment variable that is a setting.
+const EnvPrefix = "DEX_WORKER_"
+
+// Limits of what is read. A configuration that names ten thousand users fits.
+const (
+	maxFile   = 4 << 20 // the configuration file
+	maxSecret = 1 << 20 // a file that a value is read from
+)
+
+// Source is where settings come from.
+type Source struct {
+	Flags   *pflag.FlagSet // parsed, with the flags that [BindFlags] made; nil for none
+	Environ []string       // as [os.Environ] returns it
+
+	// ReadFile reads a file up to a limit, beyond which it fails. Nil reads
+	// from the machine.
+	ReadFile func(name string, limit int64) ([]byte, error)
+}
+
+// Load puts the settings together and checks them. The error is of type
+// [Mistakes] and holds everything that is wrong.
+func Load(src Source) (*Settings, error) {
+	if src.ReadFile == nil {
+		src.ReadFile = readFile
+	}
+	l := loader{
+		findings: newFindings(),
+		env:      environment(src.Environ),
+		read:     src.ReadFile,
+	}
+	s := new(Settings)
+	setDefaults(reflect.ValueOf(s).Elem())
+
+	// The file is named by the outer layers, and yields to them.
+	overrides := l.overrides(src.Flags)
+	for _, o := range overrides {
+		if o.name == "config" {
+			s.File = o.texts[len(o.texts)-1]
+		}
+	}
+	readable := s.File == "" || l.file(s)
+	for _, o := range overrides {
+		l.apply(s, o)
+	}
+
+	if readable {
+		l.check(s)
+	}
+	if err := l.mistakes(); err != nil {
+		return nil, err
+	}
+	s.places = l.places
+	return s, nil
+}
+
+// loader is one run of [Load].
+type loader struct {
+	*findings
+	env  map[string]string
+	read func(name string, limit int64) ([]byte, error)
+}
+
+// file reads the configuration file into s, and reports whether it could.
+func (l *loader) file(s *Settings) bool {
+	data, err := l.read(s.File, maxFile)
+	if err != nil {
+		l.addAt(l.places["config"], "", "cannot read the configuration file: %s", cause(err))
+		return false
+	}
+	d := decoder{
+		findings: l.findings,
+		name:     s.File,
+		expand:   func(text string) (string, error) { return expand(text, l.lookupEnv, l.read) },
+	}
+	return d.document(data, reflect.ValueOf(s).Elem())
+}
+
+func (l *loader) lookupEnv(name string) (string, bool) {
+	value, ok := l.env[name]
+	return value, ok
+}
+
+// environment turns NAME=value lines into a map.
+func environment(lines []string) map[string]string {
+	env := make(map[string]string, len(lines))
+	for _, line := range lines {
+		if name, value, ok := strings.Cut(line, "="); ok {
+			env[name] = value
+		}
+	}
+	return env
+}
+
+func readFile(name string, limit int64) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s is larger than %d KiB", name, limit>>10)
+	}
+	return data, nil
+}
+
+// Where tells where a setting was made, such as "dex.yaml:14:5", for those who
+// find out later that it does not work. The path is as in a [Mistake]; a part
+// that was not set itself is found where its parent was.
+func (s *Settings) Where(path string) string { return nearest(s.places, path).String() }
