@@ -1,0 +1,128 @@
+# What can be done here. "make" alone lists it; CONTRIBUTING.md tells more.
+
+.DEFAULT_GOAL := help
+SHELL := bash
+
+# What may be said on the command line, as in: make fuzz FUZZTIME=10s
+FUZZTIME  ?= 1m
+TESTFLAGS ?=
+CONFIG    ?=
+DB        ?= sqlite:var/dex.db
+ARGS      ?=
+
+# The packages that read or write golden files: those whose tests know -update.
+GOLDEN = $(shell grep -rlE --include='*_test.go' '"update"|dex/test/golden"' cmd internal web api test examples 2>/dev/null | xargs -r -n1 dirname | sort -u | sed 's,^,./,')
+
+# The packages whose tests open a database, and the end-to-end tests, which start
+# programs that do.
+DATABASE = $(shell go list -test -f '{{.ImportPath}} {{join .Deps " "}} ' ./... | sed -nE 's,^([^ ]+)\.test .*dex/internal/store .*,\1,p') \
+	$(shell go list ./test/e2e/... ./test/foreign/... ./test/fault/... 2>/dev/null)
+
+## run: dex with a demo application on http://127.0.0.1:5555, all in memory;
+##      make run CONFIG=examples/dex.yaml keeps a database in ./var instead
+.PHONY: run
+run:
+ifeq ($(CONFIG),)
+	go run ./cmd/dex-worker --no-db $(ARGS)
+else
+	mkdir -p var
+	go run ./cmd/dex-worker --config $(CONFIG) --db $(DB) $(ARGS)
+endif
+
+## test: every test with the race detector on, on SQLite and again on PostgreSQL,
+##       in the browser and with foreign relying parties; installs what it needs
+.PHONY: test
+test: .tools/withpostgres
+	@test/setup system
+	@.tools/withpostgres -- $(MAKE) --no-print-directory test-here
+
+## test-here: the same on the server in DEX_TEST_POSTGRES, and nothing installed
+.PHONY: test-here
+test-here:
+	@echo '== Every package, on SQLite'
+	DEX_TEST_DB=sqlite go test -race -timeout 15m $(TESTFLAGS) ./...
+	@echo '== Every package with a database, on PostgreSQL'
+	@DEX_TEST_DB=postgres go test -race -timeout 15m $(TESTFLAGS) $(sort $(DATABASE))
+
+## quick: every test that needs no other program, on SQLite, without the detector
+.PHONY: quick
+quick:
+	go test -short $(TESTFLAGS) $$(go list ./... | grep -v '^dex/test/')
+
+## check: format, vet, linter, the house's rules, and whether what is generated is
+##        fresh
+.PHONY: check
+check:
+	@test/setup linter
+	@echo '== Format'
+	@unformatted=$$(gofmt -l .); [[ -z $$unformatted ]] || { echo "gofmt -w $$unformatted"; exit 1; }
+	@echo '== Vet'
+	@go vet ./...
+	@echo '== Linter'
+	@.tools/golangci-lint run
+	@echo '== House'
+	@go test -count=1 ./internal
+	@echo '== Modules'
+	@go mod tidy -diff
+	@echo '== What is generated'
+	@test/fresh
+
+## golden: write the golden files anew; the diff is for you to read
+.PHONY: golden
+golden:
+	@$(if $(strip $(GOLDEN)),go test -count=1 $(GOLDEN) -update,echo 'There are no golden files.')
+
+## gen: everything that is generated: sources, references, golden files
+.PHONY: gen
+gen:
+	@go generate ./...
+	@$(MAKE) --no-print-directory golden
+
+## docs: gen, and the screenshots in docs/images
+.PHONY: docs
+docs: gen
+	DEX_SCREENSHOTS=$(CURDIR)/docs/images go test -count=1 -run Screenshot ./test/e2e/...
+
+## e2e: the real programs in a real browser, and foreign relying parties
+.PHONY: e2e
+e2e: .tools/withpostgres
+	@test/setup system
+	.tools/withpostgres -- go test -count=1 -v -timeout 15m $(TESTFLAGS) ./test/e2e/... ./test/foreign/...
+
+## fuzz: every fuzz target for FUZZTIME (1m), one after another
+.PHONY: fuzz
+fuzz:
+	@test/fuzz $(FUZZTIME)
+
+## bench: the budgets, on SQLite and on PostgreSQL, with the floor of the same run;
+##        make bench ARGS=-quick for a first impression
+.PHONY: bench
+bench:
+	@test/setup system
+	go run ./bench/run $(ARGS)
+
+## build: the programs, for here, into ./bin
+.PHONY: build
+build:
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/ ./cmd/...
+
+## setup: install what the tests and checks need beside Go
+.PHONY: setup
+setup:
+	@test/setup
+
+## clean: remove what was built and what make run kept
+.PHONY: clean
+clean:
+	rm -rf bin var .tools test/foreign/node_modules
+
+## help: this list
+.PHONY: help
+help:
+	@sed -nE 's/^## ([a-z0-9-]+): (.*)/  \1\t\2/p; s/^##      *(.*)/\t\1/p' $(firstword $(MAKEFILE_LIST)) | awk -F'\t' '{printf "%-14s %s\n", $$1, $$2}'
+
+# As a program of its own, not by go run, which would keep signals from it.
+.PHONY: .tools/withpostgres
+.tools/withpostgres:
+	@mkdir -p .tools
+	@go build -o $@ ./test/withpostgres
