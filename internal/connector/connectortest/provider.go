@@ -1,0 +1,318 @@
+package connectortest
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"dex/internal/base/clock"
+	"dex/internal/protocol/jose"
+)
+
+// Claims are what a token or an endpoint says of somebody.
+type Claims map[string]any
+
+// Provider is an OpenID provider that keeps to the standard until it is told not
+// to. What it misses in a request is an error of the test that made it.
+type Provider struct {
+	Issuer       string
+	ClientID     string
+	ClientSecret string // empty for a public client
+
+	t      testing.TB
+	clock  clock.Clock
+	server *httptest.Server
+
+	mu       sync.Mutex
+	knobs    Knobs
+	keys     []*jose.Signer
+	codes    map[string]grant
+	families map[string]grant // by refresh token
+	access   map[string]Claims
+	calls    map[string]int
+}
+
+// Knobs are the ways to misbehave. Each may be nil or empty.
+type Knobs struct {
+	Discovery func(Claims)            // changes the metadata
+	IDToken   func(Claims)            // changes the ID token's claims
+	Userinfo  func(Claims)            // changes what the userinfo endpoint says
+	Tokens    func(Claims)            // changes the token endpoint's answer
+	Sign      func(Claims) string     // makes the ID token in another way
+	Response  func(url.Values)        // changes what the browser brings back
+	NoIDToken bool                    // when it refreshes
+	Replace   map[string]http.Handler // answers in the place of an endpoint, by path
+}
+
+// grant is what a code or a refresh token stands for.
+type grant struct {
+	person    Claims
+	nonce     string
+	challenge string
+	redirect  string
+	offline   bool
+}
+
+// The endpoints.
+const (
+	DiscoveryPath = "/.well-known/openid-configuration"
+	AuthorizePath = "/authorize?tenant=it"
+	TokenPath     = "/token"
+	KeysPath      = "/keys"
+	UserinfoPath  = "/userinfo"
+	EndPath       = "/end"
+)
+
+// NewProvider starts a provider, which stops with the test.
+func NewProvider(t testing.TB, c clock.Clock) *Provider {
+	t.Helper()
+	p := &Provider{
+		ClientID: "dex", ClientSecret: "s3cr€t:with/odd+characters %",
+		t: t, clock: c,
+		codes: map[string]grant{}, families: map[string]grant{}, access: map[string]Claims{}, calls: map[string]int{},
+	}
+	p.RotateKeys()
+	p.server = httptest.NewServer(p)
+	t.Cleanup(p.server.Close)
+	p.Issuer = p.server.URL
+	return p
+}
+
+// Set turns the knobs.
+func (p *Provider) Set(k Knobs) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.knobs = k
+}
+
+// Stop takes the provider down for good.
+func (p *Provider) Stop() { p.server.Close() }
+
+// Calls returns how often an endpoint was asked.
+func (p *Provider) Calls(path string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.calls[path]
+}
+
+// RotateKeys takes a new key, and publishes no other.
+func (p *Provider) RotateKeys() {
+	p.t.Helper()
+	key, err := jose.GenerateKey(jose.ES256)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	s, err := jose.NewSigner(key, jose.ES256, "key-"+rand.Text())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.keys = []*jose.Signer{s}
+}
+
+// Authorize logs a person in: it returns what their browser brings back to the
+// callback after it was sent to redirect.
+func (p *Provider) Authorize(t testing.TB, redirect string, person Claims) url.Values {
+	t.Helper()
+	u, err := url.Parse(redirect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	if !strings.HasPrefix(redirect, p.Issuer+AuthorizePath[:len("/authorize?")]) || q.Get("tenant") != "it" ||
+		q.Get("response_type") != "code" || q.Get("client_id") != p.ClientID || q.Get("nonce") == "" ||
+		!slices.Contains(strings.Fields(q.Get("scope")), "openid") {
+		t.Fatalf("a bad authorization request: %s", redirect)
+	}
+	code := "code-" + rand.Text()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.codes[code] = grant{
+		person: person, nonce: q.Get("nonce"), challenge: q.Get("code_challenge"), redirect: q.Get("redirect_uri"),
+		offline: slices.Contains(strings.Fields(q.Get("scope")), "offline_access"),
+	}
+	response := url.Values{"code": {code}, "state": {q.Get("state")}, "iss": {p.Issuer}}
+	if p.knobs.Response != nil {
+		p.knobs.Response(response)
+	}
+	return response
+}
+
+// ServeHTTP implements [http.Handler].
+func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	p.calls[r.URL.Path]++
+	replaced := p.knobs.Replace[r.URL.Path]
+	p.mu.Unlock()
+	if replaced != nil {
+		replaced.ServeHTTP(w, r) // without the lock: it may be slow
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	switch r.URL.Path {
+	case DiscoveryPath:
+		p.serveDiscovery(w)
+	case KeysPath:
+		p.serveKeys(w)
+	case TokenPath:
+		p.serveToken(w, r)
+	case UserinfoPath:
+		p.serveUserinfo(w, r)
+	default:
+		http.NotFound(w, r)
+	}
+}
+
+func (p *Provider) serveDiscovery(w http.ResponseWriter) {
+	m := Claims{
+		"issuer":                 p.Issuer,
+		"authorization_endpoint": p.Issuer + AuthorizePath,
+		"token_endpoint":         p.Issuer + TokenPath,
+		"jwks_uri":               p.Issuer + KeysPath,
+		"userinfo_endpoint":      p.Issuer + UserinfoPath,
+		"end_session_endpoint":   p.Issuer + EndPath,
+		"authorization_response_iss_parameter_supported": true,
+	}
+	turn(p.knobs.Discovery, m)
+	answerJSON(w, http.StatusOK, m)
+}
+
+func turn(knob func(Claims), c Claims) {
+	if knob != nil {
+		knob(c)
+	}
+}
+
+func (p *Provider) serveKeys(w http.ResponseWriter) {
+	var keys []jose.Key
+	for _, k := range p.keys {
+		keys = append(keys, k.Public())
+	}
+	set, err := jose.MarshalJWKS(keys)
+	if err != nil {
+		p.t.Error(err)
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(set)
+}
+
+func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
+	if err := r.ParseForm(); err != nil || !p.knows(r) {
+		answerJSON(w, http.StatusUnauthorized, Claims{"error": "invalid_client"})
+		return
+	}
+	var g grant
+	var known bool
+	switch r.PostForm.Get("grant_type") {
+	case "authorization_code":
+		code := r.PostForm.Get("code")
+		g, known = p.codes[code]
+		delete(p.codes, code)
+		sum := sha256.Sum256([]byte(r.PostForm.Get("code_verifier")))
+		known = known && g.redirect == r.PostForm.Get("redirect_uri") &&
+			(g.challenge == "" || g.challenge == base64.RawURLEncoding.EncodeToString(sum[:]))
+	case "refresh_token":
+		token := r.PostForm.Get("refresh_token")
+		g, known = p.families[token]
+		delete(p.families, token) // each is good once
+		g.nonce = ""
+	}
+	if !known {
+		answerJSON(w, http.StatusBadRequest, Claims{"error": "invalid_grant"})
+		return
+	}
+	answerJSON(w, http.StatusOK, p.issue(g, r.PostForm.Get("grant_type") == "refresh_token"))
+}
+
+// knows reports whether the client has proven who it is.
+func (p *Provider) knows(r *http.Request) bool {
+	id, secret, basic := r.BasicAuth()
+	if basic {
+		var err, err2 error
+		id, err = url.QueryUnescape(id)
+		secret, err2 = url.QueryUnescape(secret)
+		if err != nil || err2 != nil || r.PostForm.Has("client_secret") {
+			return false
+		}
+	} else {
+		id, secret = r.PostForm.Get("client_id"), r.PostForm.Get("client_secret")
+	}
+	return id == p.ClientID && secret == p.ClientSecret
+}
+
+// issue makes the token endpoint's answer.
+func (p *Provider) issue(g grant, again bool) Claims {
+	now := p.clock.Now()
+	access := "at-" + rand.Text()
+	p.access[access] = g.person
+	id := Claims{
+		"iss": p.Issuer, "aud": p.ClientID, "iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(),
+		"auth_time": now.Unix(), "at_hash": jose.HalfHash(jose.ES256, access),
+	}
+	if g.nonce != "" {
+		id["nonce"] = g.nonce
+	}
+	maps.Copy(id, g.person)
+	turn(p.knobs.IDToken, id)
+	a := Claims{"access_token": access, "token_type": "Bearer", "expires_in": 300}
+	if !again || !p.knobs.NoIDToken {
+		a["id_token"] = p.sign(id)
+	}
+	if g.offline {
+		refresh := "rt-" + rand.Text()
+		p.families[refresh] = g
+		a["refresh_token"] = refresh
+	}
+	turn(p.knobs.Tokens, a)
+	return a
+}
+
+func (p *Provider) sign(c Claims) string {
+	if p.knobs.Sign != nil {
+		return p.knobs.Sign(c)
+	}
+	token, err := p.keys[0].Sign(jose.TypeJWT, c)
+	if err != nil {
+		p.t.Error(err)
+	}
+	return token
+}
+
+// SignAs signs claims as the provider does, whatever the knobs say.
+func (p *Provider) SignAs(c Claims) string {
+	token, err := p.keys[0].Sign(jose.TypeJWT, c)
+	if err != nil {
+		p.t.Error(err)
+	}
+	return token
+}
+
+func (p *Provider) serveUserinfo(w http.ResponseWriter, r *http.Request) {
+	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	person, known := p.access[token]
+	if !known {
+		answerJSON(w, http.StatusUnauthorized, Claims{"error": "invalid_token"})
+		return
+	}
+	person = maps.Clone(person)
+	turn(p.knobs.Userinfo, person)
+	answerJSON(w, http.StatusOK, person)
+}
+
+func answerJSON(w http.ResponseWriter, status int, c Claims) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(c)
+}

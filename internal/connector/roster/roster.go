@@ -1,0 +1,242 @@
+// Package roster holds the configured connectors, opened when they are first
+// needed, and keeps each from hurting its neighbours: every call has a deadline,
+// no connector takes more than its share, and one that fails is known to.
+package roster
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+
+	"dex/internal/base/clock"
+	"dex/internal/base/fault"
+	"dex/internal/connector"
+	"dex/internal/domain/grant"
+	"dex/internal/domain/user"
+)
+
+const (
+	deadline  = 10 * time.Second // of one call
+	atOnce    = 64               // calls of one connector; the rest is told to come back
+	outAfter  = 3                // failures in a row after which a connector counts as out of order
+	outFor    = 30 * time.Second // … until it is tried again
+	maxLength = 1000             // connectors of one tenant
+)
+
+// Roster holds the connectors of one tenant.
+type Roster struct {
+	Store connector.Store
+	Kinds []connector.Kind
+	Env   connector.Env // of which each connector gets its own copy, with its ID
+	Clock clock.Clock
+
+	mu   sync.Mutex
+	open map[string]*Connector
+}
+
+// Connector is an open connector. It is one itself.
+type Connector struct {
+	connector.Configured
+	inner connector.Connector
+	err   error // why it cannot be opened
+	clock clock.Clock
+	seats chan struct{}
+
+	mu       sync.Mutex
+	failures int
+	failedAt time.Time
+}
+
+// List returns the connectors that are not disabled, in the order of the
+// configuration. One that cannot be opened is among them, and out of order.
+func (r *Roster) List(ctx context.Context) ([]*Connector, error) {
+	all, err := r.Store.Connectors(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if len(all) > maxLength {
+		return nil, fmt.Errorf("%d connectors are more than %d", len(all), maxLength)
+	}
+	list := make([]*Connector, 0, len(all))
+	for _, c := range all {
+		if !c.Disabled {
+			list = append(list, r.opened(c))
+		}
+	}
+	return list, nil
+}
+
+// Connector returns one connector. It returns a fault of kind NotFound if there is
+// none of that ID, or it is disabled.
+func (r *Roster) Connector(ctx context.Context, id string) (*Connector, error) {
+	all, err := r.Store.Connectors(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range all {
+		if c.ID == id && !c.Disabled {
+			return r.opened(c), nil
+		}
+	}
+	return nil, fault.New(fault.NotFound, "There is no such way to sign in.")
+}
+
+// ConnectorState implements [grant.ConnectorStates].
+func (r *Roster) ConnectorState(ctx context.Context, id string) (*grant.Connector, error) {
+	all, err := r.Store.Connectors(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range all {
+		if c.ID == id {
+			return &grant.Connector{ID: c.ID, Disabled: c.Disabled}, nil
+		}
+	}
+	return nil, nil
+}
+
+// opened returns the open connector of a configuration, and opens it anew if the
+// configuration has changed.
+func (r *Roster) opened(c connector.Configured) *Connector {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if o, ok := r.open[c.ID]; ok && same(o.Configured, c) {
+		return o
+	}
+	o := &Connector{Configured: c, clock: r.Clock, seats: make(chan struct{}, atOnce)}
+	o.inner, o.err = r.make(c)
+	if r.open == nil {
+		r.open = map[string]*Connector{}
+	}
+	r.open[c.ID] = o
+	return o
+}
+
+func same(a, b connector.Configured) bool {
+	return a.Kind == b.Kind && a.Name == b.Name && bytes.Equal(a.Config, b.Config) &&
+		a.Policy.CreateOnFirstLogin == b.Policy.CreateOnFirstLogin &&
+		slices.Equal(a.Policy.AuthoritativeFor, b.Policy.AuthoritativeFor)
+}
+
+func (r *Roster) make(c connector.Configured) (connector.Connector, error) {
+	i := slices.IndexFunc(r.Kinds, func(k connector.Kind) bool { return k.Name == c.Kind })
+	if i < 0 {
+		return nil, fmt.Errorf("connector %s: there is no kind %q", c.ID, c.Kind)
+	}
+	env := r.Env
+	env.ID = c.ID
+	made, err := r.Kinds[i].New(c.Config, env)
+	if err != nil {
+		return nil, fmt.Errorf("connector %s: %w", c.ID, err)
+	}
+	return made, nil
+}
+
+// Begin implements [connector.Connector].
+func (c *Connector) Begin(ctx context.Context, l connector.Login) (connector.Step, error) {
+	return call(ctx, c, func(ctx context.Context) (connector.Step, error) { return c.inner.Begin(ctx, l) })
+}
+
+// Continue implements [connector.Connector].
+func (c *Connector) Continue(ctx context.Context, l connector.Login, a connector.Answer) (connector.Step, error) {
+	return call(ctx, c, func(ctx context.Context) (connector.Step, error) { return c.inner.Continue(ctx, l, a) })
+}
+
+// ErrUnsupported says that the connector cannot do what was asked of it.
+var ErrUnsupported = errors.New("the connector cannot do this")
+
+// Refresh implements [connector.Refresher]. It returns [ErrUnsupported] if the
+// connector cannot look somebody up while they are away.
+func (c *Connector) Refresh(ctx context.Context, id user.Identity) (user.Identity, error) {
+	refresher, ok := c.inner.(connector.Refresher)
+	if !ok {
+		return id, ErrUnsupported
+	}
+	return call(ctx, c, func(ctx context.Context) (user.Identity, error) { return refresher.Refresh(ctx, id) })
+}
+
+// Refreshes reports whether the connector can look somebody up while they are away.
+// Of one that cannot be opened nobody knows: whoever asks it finds out that it is
+// out of order.
+func (c *Connector) Refreshes() bool {
+	_, ok := c.inner.(connector.Refresher)
+	return ok || c.err != nil
+}
+
+// EndURL implements [connector.Ender]. It is empty if the connector's own session
+// cannot be ended.
+func (c *Connector) EndURL(ctx context.Context, upstream []byte, returnTo, state string) (string, error) {
+	ender, ok := c.inner.(connector.Ender)
+	if !ok {
+		return "", nil
+	}
+	return call(ctx, c, func(ctx context.Context) (string, error) { return ender.EndURL(ctx, upstream, returnTo, state) })
+}
+
+// Check implements [connector.Health].
+func (c *Connector) Check(ctx context.Context) error {
+	health, ok := c.inner.(connector.Health)
+	if !ok {
+		return c.err
+	}
+	_, err := call(ctx, c, func(ctx context.Context) (struct{}, error) { return struct{}{}, health.Check(ctx) })
+	return err
+}
+
+// Out reports whether the connector is known to be out of order. It may be tried
+// all the same.
+func (c *Connector) Out() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err != nil || c.failures >= outAfter && c.clock.Now().Sub(c.failedAt) < outFor
+}
+
+// call makes one call of a connector, with a deadline, in one of its seats.
+func call[T any](ctx context.Context, c *Connector, f func(context.Context) (T, error)) (answer T, err error) {
+	if c.err != nil {
+		return answer, fault.Wrap(fault.Unavailable, c.err, "%s is not set up correctly.", c.Name)
+	}
+	select {
+	case c.seats <- struct{}{}:
+		defer func() { <-c.seats }()
+	default:
+		return answer, fault.New(fault.Unavailable, "%s has too much to do at the moment.", c.Name)
+	}
+	ctx, cancel := context.WithTimeout(ctx, deadline)
+	defer cancel()
+	answer, err = f(ctx)
+	c.record(ctx, err)
+	return answer, err
+}
+
+// record remembers how a call went. That somebody was refused, or went away, says
+// nothing about the connector.
+func (c *Connector) record(ctx context.Context, err error) {
+	if errors.Is(err, connector.ErrRefused) || errors.Is(ctx.Err(), context.Canceled) || fault.Is(err, fault.Throttled) {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err == nil {
+		c.failures = 0
+		return
+	}
+	c.failures++
+	c.failedAt = c.clock.Now()
+}
+
+// Headers returns what of a request's header a connector may see: all of it if its
+// kind trusts the proxy in front of us, else nothing.
+func (r *Roster) Headers(kind string, h http.Header) http.Header {
+	for _, k := range r.Kinds {
+		if k.Name == kind && k.TrustsHeader {
+			return h
+		}
+	}
+	return nil
+}

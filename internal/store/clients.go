@@ -1,0 +1,204 @@
+package store
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"dex/internal/base/fault"
+	"dex/internal/base/secret"
+	"dex/internal/domain/audit"
+	"dex/internal/domain/client"
+	"dex/internal/protocol/jose"
+	"dex/internal/protocol/oauth"
+)
+
+// clientSettings is what of a client nobody searches by.
+type clientSettings struct {
+	Profile                client.Profile   `json:"profile,omitempty"`
+	Public                 bool             `json:"public,omitempty"`
+	Native                 bool             `json:"native,omitempty"`
+	Trusted                bool             `json:"trusted,omitempty"`
+	AuthMethod             oauth.AuthMethod `json:"auth_method,omitempty"`
+	Keys                   []publicKey      `json:"keys,omitempty"`
+	RedirectURIs           []string         `json:"redirect_uris,omitempty"`
+	PostLogoutRedirectURIs []string         `json:"post_logout_redirect_uris,omitempty"`
+	AllowedOrigins         []string         `json:"allowed_origins,omitempty"`
+	GrantTypes             []string         `json:"grant_types,omitempty"`
+	Scopes                 oauth.Scopes     `json:"scopes,omitempty"`
+	TrustedPeers           []string         `json:"trusted_peers,omitempty"`
+	Connectors             []string         `json:"connectors,omitempty"`
+	Groups                 []string         `json:"groups,omitempty"`
+	RequirePKCE            bool             `json:"require_pkce,omitempty"`
+	ScopeClaims            bool             `json:"scope_claims,omitempty"`
+	IDTokenAlg             jose.Algorithm   `json:"id_token_alg,omitempty"`
+	AccessTTL              time.Duration    `json:"access_ttl,omitempty"`
+	IDTTL                  time.Duration    `json:"id_ttl,omitempty"`
+	RefreshGrace           time.Duration    `json:"refresh_grace,omitempty"`
+	PolicyURL              string           `json:"policy_url,omitempty"`
+	TermsURL               string           `json:"terms_url,omitempty"`
+}
+
+// publicKey is a client's key. A key set would not do: in one of ours each key has
+// an id and one algorithm, and what a client registers may have neither.
+type publicKey struct {
+	KID    string         `json:"kid,omitempty"`
+	Alg    jose.Algorithm `json:"alg,omitempty"`
+	Public []byte         `json:"public"` // SubjectPublicKeyInfo
+}
+
+func settingsOf(c client.Client) (clientSettings, error) {
+	s := clientSettings{
+		Profile: c.Profile, Public: c.Public, Native: c.Native, Trusted: c.Trusted, AuthMethod: c.AuthMethod,
+		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, AllowedOrigins: c.AllowedOrigins,
+		GrantTypes: c.GrantTypes, Scopes: c.Scopes, TrustedPeers: c.TrustedPeers, Connectors: c.Connectors, Groups: c.Groups,
+		RequirePKCE: c.RequirePKCE, ScopeClaims: c.ScopeClaims, IDTokenAlg: c.IDTokenAlg, AccessTTL: c.AccessTTL,
+		IDTTL: c.IDTTL, RefreshGrace: c.RefreshGrace, PolicyURL: c.PolicyURL, TermsURL: c.TermsURL,
+	}
+	for _, k := range c.Keys {
+		der, err := x509.MarshalPKIXPublicKey(k.Public)
+		if err != nil {
+			return clientSettings{}, fmt.Errorf("a key of client %q: %w", c.ID, err)
+		}
+		s.Keys = append(s.Keys, publicKey{KID: k.KID, Alg: k.Alg, Public: der})
+	}
+	return s, nil
+}
+
+func (s clientSettings) client() (client.Client, error) {
+	c := client.Client{
+		Profile: s.Profile, Public: s.Public, Native: s.Native, Trusted: s.Trusted, AuthMethod: s.AuthMethod,
+		RedirectURIs: s.RedirectURIs, PostLogoutRedirectURIs: s.PostLogoutRedirectURIs, AllowedOrigins: s.AllowedOrigins,
+		GrantTypes: s.GrantTypes, Scopes: s.Scopes, TrustedPeers: s.TrustedPeers, Connectors: s.Connectors, Groups: s.Groups,
+		RequirePKCE: s.RequirePKCE, ScopeClaims: s.ScopeClaims, IDTokenAlg: s.IDTokenAlg, AccessTTL: s.AccessTTL,
+		IDTTL: s.IDTTL, RefreshGrace: s.RefreshGrace, PolicyURL: s.PolicyURL, TermsURL: s.TermsURL,
+	}
+	for _, k := range s.Keys {
+		public, err := x509.ParsePKIXPublicKey(k.Public)
+		if err != nil {
+			return client.Client{}, err
+		}
+		c.Keys = append(c.Keys, jose.Key{KID: k.KID, Alg: k.Alg, Public: public})
+	}
+	return c, nil
+}
+
+// Client implements [client.Store]. That there is none is read each time: a cache
+// of what does not exist is for strangers to fill.
+func (t *Tenant) Client(ctx context.Context, id string) (client.Client, error) {
+	if c, ok := t.leased.client(id, t.db.options.Lease); ok {
+		return c, nil
+	}
+	k := begin()
+	var name string
+	var disabled bool
+	var settings clientSettings
+	var sealed []byte
+	err := t.db.reader().row(ctx, `
+		SELECT `+lookColumns+`, clients.name, clients.disabled, clients.settings, clients.secrets
+		FROM clients JOIN tenants ON tenants.id = clients.tenant_id
+		WHERE clients.tenant_id = $1 AND clients.id = $2`, t.id, id,
+	).Scan(append(k.into(), &name, &disabled, document{&settings}, &sealed)...)
+	if err != nil {
+		return client.Client{}, notFound(err, "There is no client %q.", id)
+	}
+	c, err := settings.client()
+	if err != nil {
+		return client.Client{}, fmt.Errorf("client %q: %w", id, err)
+	}
+	if c.Secrets, err = t.clientSecrets(id, sealed); err != nil {
+		return client.Client{}, err
+	}
+	c.ID, c.Name, c.Disabled = id, name, disabled
+	t.leased.keepClient(k, c)
+	return c, nil
+}
+
+// AllowsOrigin implements [client.Store].
+func (t *Tenant) AllowsOrigin(ctx context.Context, origin string) (bool, error) {
+	if t.leased.allows(origin, t.db.options.Lease) {
+		return true, nil
+	}
+	k := begin()
+	err := t.db.reader().row(ctx, `
+		SELECT `+lookColumns+` FROM tenants
+		WHERE id = $1 AND EXISTS (
+			SELECT 1 FROM client_origins
+			JOIN clients ON clients.tenant_id = client_origins.tenant_id AND clients.id = client_origins.client_id
+			WHERE client_origins.tenant_id = $1 AND client_origins.origin = $2 AND NOT clients.disabled)`,
+		t.id, origin).Scan(k.into()...)
+	if absent(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	t.leased.keepOrigin(k, origin)
+	return true, nil
+}
+
+// clientSecrets opens the hashes of a client's secrets. A hash alone opens
+// nothing; sealed, a copy of the database does not even tell which clients share
+// a secret.
+func (t *Tenant) clientSecrets(id string, sealed []byte) ([]secret.Hash, error) {
+	text, err := t.unseal(sealed, "clients", "secrets", id)
+	if err != nil || text == nil {
+		return nil, err
+	}
+	var kept [][]byte
+	if err := json.Unmarshal(text, &kept); err != nil {
+		return nil, fmt.Errorf("the secrets of client %q: %w", id, err)
+	}
+	secrets := make([]secret.Hash, len(kept))
+	for i, h := range kept {
+		if copy(secrets[i][:], h) != len(secrets[i]) {
+			return nil, fmt.Errorf("a secret of client %q is no hash", id)
+		}
+	}
+	return secrets, nil
+}
+
+// ConsumeAssertion implements [client.Store].
+func (t *Tenant) ConsumeAssertion(ctx context.Context, clientID string, jti secret.Hash, expires, now time.Time) error {
+	n, err := t.db.writer().exec(ctx, `
+		INSERT INTO used_assertions (tenant_id, client_id, jti, expires_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (tenant_id, client_id, jti) DO UPDATE SET expires_at = excluded.expires_at
+		WHERE used_assertions.expires_at <= $5`,
+		t.id, clientID, jti, instant(expires), instant(now))
+	return mustChange(n, err, fault.New(fault.Conflict, "The assertion was used before."))
+}
+
+// byOperator is who disabled a row of the configuration by a verb. What the
+// configuration disabled, byFile, it enables again when it says so.
+const (
+	byOperator = "operator"
+	byFile     = "file"
+)
+
+// DisableClient disables a client. When it returns, no worker honours anything of
+// the client's, and applying the configuration again does not change that.
+func (t *Tenant) DisableClient(ctx context.Context, id string, now time.Time) error {
+	return t.setDisabled(ctx, "clients", id, byOperator, audit.Event{At: now, ClientID: id, Detail: map[string]string{"client": "disabled"}})
+}
+
+// EnableClient lets a client work again.
+func (t *Tenant) EnableClient(ctx context.Context, id string, now time.Time) error {
+	return t.setDisabled(ctx, "clients", id, "", audit.Event{At: now, ClientID: id, Detail: map[string]string{"client": "enabled"}})
+}
+
+// setDisabled disables a row of the configuration in the name of somebody, or
+// enables it in nobody's.
+func (t *Tenant) setDisabled(ctx context.Context, table, id, by string, e audit.Event) error {
+	return t.changeConfiguration(ctx, func(tx hand) error {
+		n, err := tx.exec(ctx, `
+			UPDATE `+table+` SET disabled = $3, disabled_by = $4, version = version + 1, updated_at = $5
+			WHERE tenant_id = $1 AND id = $2`, t.id, id, by != "", by, instant(e.At))
+		if err := mustChange(n, err, fault.New(fault.NotFound, "There is nothing called %q among the %s.", id, table)); err != nil {
+			return err
+		}
+		e.Kind = audit.ConfigApplied
+		return t.record(ctx, tx, e)
+	})
+}

@@ -1,0 +1,60 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"time"
+
+	"dex/internal/connector"
+	"dex/internal/domain/audit"
+	"dex/internal/domain/user"
+)
+
+// connectorPolicy is how a connector's policy is kept.
+type connectorPolicy struct {
+	CreateOnFirstLogin bool     `json:"create_on_first_login,omitempty"`
+	AuthoritativeFor   []string `json:"authoritative_for,omitempty"`
+}
+
+// Connectors implements [connector.Store].
+func (t *Tenant) Connectors(ctx context.Context) ([]connector.Configured, error) {
+	if all, ok := t.leased.allConnectors(t.db.options.Lease); ok {
+		return all, nil
+	}
+	k := begin()
+	rows, err := t.db.reader().query(ctx, `
+		SELECT `+lookColumns+`, connectors.id, connectors.kind, connectors.name, connectors.disabled, connectors.policy, connectors.config
+		FROM connectors JOIN tenants ON tenants.id = connectors.tenant_id
+		WHERE connectors.tenant_id = $1
+		ORDER BY connectors.position, connectors.id`, t.id)
+	all, err := collect(rows, err, func(s scanner) (connector.Configured, error) {
+		var c connector.Configured
+		var policy connectorPolicy
+		var sealed []byte
+		if err := s.Scan(append(k.into(), &c.ID, &c.Kind, &c.Name, &c.Disabled, document{&policy}, &sealed)...); err != nil {
+			return c, err
+		}
+		config, err := t.unseal(sealed, "connectors", "config", c.ID)
+		c.Policy, c.Config = user.Policy(policy), json.RawMessage(config)
+		return c, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if len(all) > 0 { // with none of them the statement saw nothing of the tenant
+		t.leased.keepConnectors(k, all)
+	}
+	return all, nil
+}
+
+// DisableConnector disables a connector. When it returns, no worker lets anybody
+// in by it or honours what came of it, and applying the configuration again does
+// not change that.
+func (t *Tenant) DisableConnector(ctx context.Context, id string, now time.Time) error {
+	return t.setDisabled(ctx, "connectors", id, byOperator, audit.Event{At: now, ConnectorID: id, Detail: map[string]string{"connector": "disabled"}})
+}
+
+// EnableConnector lets a connector work again.
+func (t *Tenant) EnableConnector(ctx context.Context, id string, now time.Time) error {
+	return t.setDisabled(ctx, "connectors", id, "", audit.Event{At: now, ConnectorID: id, Detail: map[string]string{"connector": "enabled"}})
+}

@@ -1,0 +1,285 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"dex/internal/domain/audit"
+	"dex/internal/domain/grant"
+	"dex/internal/domain/session"
+	"dex/internal/domain/user"
+	"dex/internal/protocol/oauth"
+)
+
+// tokenKeep is how long a grant is kept after the last moment at which something
+// could be issued from it: longer than any token that says its id lives. Until
+// then a replay of its code is known for one, and its story can be told.
+const tokenKeep = 25 * time.Hour
+
+const grantColumns = `grants.id, grants.client_id, grants.user_id, grants.session_id, grants.connector_id, grants.subject,
+	grants.scopes, grants.audience, grants.nonce, grants.auth_time, grants.methods, grants.issued_at, grants.support_code,
+	grants.generation, grants.rotated_at, grants.idle_until, grants.expires_at, grants.revoked_at`
+
+// beside is what the gate must look at beside the grant. It is read by the very
+// statement that reads or changes the grant.
+var beside = []struct {
+	table, on string
+	columns   []string
+}{
+	{"users", `users.tenant_id = grants.tenant_id AND users.id = grants.user_id`, []string{
+		"username", "email", "email_verified", "name", "disabled", "not_before", "created_at", "updated_at",
+	}},
+	// An identity that leads to another account by now is not the grant's.
+	{"identities", `identities.tenant_id = grants.tenant_id AND identities.connector_id = grants.connector_id
+		AND identities.subject = grants.subject AND identities.user_id = grants.user_id`, []string{
+		"profile", "data", "checked_at",
+	}},
+	{"sessions", `sessions.tenant_id = grants.tenant_id AND sessions.id = grants.session_id
+		AND sessions.user_id = grants.user_id`, []string{
+		"connector_id", "subject", "methods", "auth_time", "created_at", "idle_until", "expires_at",
+	}},
+}
+
+var (
+	besideColumns, besideJoins = joined()
+	// besideSelects are the same columns for a statement that changes a grant:
+	// what it returns can come from other tables by subqueries alone.
+	besideSelects = selected()
+)
+
+func joined() (columns, joins string) {
+	var all []string
+	for _, b := range beside {
+		for _, c := range b.columns {
+			all = append(all, b.table+"."+c)
+		}
+		joins += " LEFT JOIN " + b.table + " ON " + b.on
+	}
+	return strings.Join(all, ", "), joins
+}
+
+func selected() string {
+	var all []string
+	for _, b := range beside {
+		for _, c := range b.columns {
+			all = append(all, "(SELECT "+b.table+"."+c+" FROM "+b.table+" WHERE "+b.on+")")
+		}
+	}
+	return strings.Join(all, ", ")
+}
+
+// knownRow is a grant as it is read, with what stands beside it, which may be
+// missing.
+type knownRow struct {
+	known  grant.Known
+	scopes string
+
+	username, email, name       sql.Null[string]
+	verified, disabled          sql.Null[bool]
+	notBefore, created, updated instant
+
+	profile sql.Null[string]
+	data    []byte
+	checked instant
+
+	connectorID, subject, methods                       sql.Null[string]
+	authTime, sessionCreated, idleUntil, sessionExpires instant
+}
+
+func (r *knownRow) into() []any {
+	a, f := &r.known.Authorization, &r.known.Family
+	return []any{
+		&a.ID, &a.ClientID, &a.UserID, &a.SessionID, &a.ConnectorID, &a.Subject,
+		&r.scopes, document{&a.Audience}, &a.Nonce, (*instant)(&a.AuthTime), document{&a.Methods}, (*instant)(&a.IssuedAt), &a.SupportCode,
+		&f.Generation, (*instant)(&f.RotatedAt), (*instant)(&f.IdleUntil), (*instant)(&f.ExpiresAt), (*instant)(&r.known.RevokedAt),
+		&r.username, &r.email, &r.verified, &r.name, &r.disabled, &r.notBefore, &r.created, &r.updated,
+		&r.profile, &r.data, &r.checked,
+		&r.connectorID, &r.subject, &r.methods, &r.authTime, &r.sessionCreated, &r.idleUntil, &r.sessionExpires,
+	}
+}
+
+// assemble returns what was read. What was not there stays nil.
+func (r *knownRow) assemble(t *Tenant) (grant.Known, error) {
+	k := r.known
+	a := &k.Authorization
+	a.Scopes = scopes(r.scopes)
+	if r.disabled.Valid {
+		k.User = &user.User{
+			ID: a.UserID, Username: r.username.V, Email: r.email.V, EmailVerified: r.verified.V, Name: r.name.V, Disabled: r.disabled.V,
+			NotBefore: time.Time(r.notBefore), CreatedAt: time.Time(r.created), UpdatedAt: time.Time(r.updated),
+		}
+	}
+	if r.profile.Valid {
+		k.Identity = &user.Identity{ConnectorID: a.ConnectorID, Subject: a.Subject, Data: r.data, CheckedAt: time.Time(r.checked)}
+		if err := (document{&k.Identity.Profile}).Scan(r.profile.V); err != nil {
+			return grant.Known{}, fmt.Errorf("the profile of an identity: %w", err)
+		}
+		if err := t.openIdentity(k.Identity); err != nil {
+			return grant.Known{}, err
+		}
+	}
+	if r.methods.Valid {
+		k.Session = &session.Session{
+			ID: a.SessionID, UserID: a.UserID, ConnectorID: r.connectorID.V, Subject: r.subject.V, AuthTime: time.Time(r.authTime),
+			CreatedAt: time.Time(r.sessionCreated), IdleUntil: time.Time(r.idleUntil), ExpiresAt: time.Time(r.sessionExpires),
+		}
+		if err := (document{&k.Session.Methods}).Scan(r.methods.V); err != nil {
+			return grant.Known{}, fmt.Errorf("the methods of a session: %w", err)
+		}
+	}
+	return k, nil
+}
+
+// KeepCode implements [grant.Store].
+func (t *Tenant) KeepCode(ctx context.Context, p grant.Permit, c grant.Code, steps []audit.Step, startedAt time.Time) error {
+	a, err := p.For(grant.IssueCode)
+	if err != nil {
+		return err
+	}
+	if a.ID == "" || a.UserID == "" || a.IssuedAt.IsZero() {
+		return errors.New("a code for a grant without an id, an account or a date")
+	}
+	text, err := lines(steps)
+	if err != nil {
+		return err
+	}
+	_, err = t.db.writer().exec(ctx, `
+		INSERT INTO grants (tenant_id, id, client_id, user_id, session_id, connector_id, subject, scopes, offline, audience,
+			nonce, auth_time, methods, issued_at, support_code, started_at, steps, code_hash, redirect_uri, challenge,
+			code_expires_at, purge_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`,
+		t.id, a.ID, a.ClientID, a.UserID, a.SessionID, a.ConnectorID, a.Subject, a.Scopes.String(), a.Offline(), document{a.Audience},
+		a.Nonce, instant(a.AuthTime), document{a.Methods}, instant(a.IssuedAt), a.SupportCode, instant(startedAt), text, c.Hash,
+		c.RedirectURI, string(c.Challenge), instant(c.ExpiresAt), instant(a.IssuedAt.Add(tokenKeep)))
+	return err
+}
+
+// Grant implements [grant.Store].
+func (t *Tenant) Grant(ctx context.Context, id, token string) (grant.Known, error) {
+	var r knownRow
+	var revoked bool
+	err := t.db.reader().row(ctx, `
+		SELECT `+grantColumns+`, `+besideColumns+`,
+			EXISTS (SELECT 1 FROM revoked_tokens WHERE revoked_tokens.tenant_id = $1 AND revoked_tokens.token = $3)
+		FROM grants`+besideJoins+`
+		WHERE grants.tenant_id = $1 AND grants.id = $2`, t.id, id, token,
+	).Scan(append(r.into(), &revoked)...)
+	if err != nil {
+		return grant.Known{}, notFound(err, "There is no such grant.")
+	}
+	k, err := r.assemble(t)
+	k.TokenRevoked = revoked
+	return k, err
+}
+
+// Rotate implements [grant.Store]. Of any number who ask at once the statement
+// finds the generation as asked for one of them.
+func (t *Tenant) Rotate(ctx context.Context, p grant.Permit, gen int, idleUntil, now time.Time) (bool, error) {
+	a, err := p.For(grant.Refresh)
+	if err != nil {
+		return false, err
+	}
+	n, err := t.db.writer().exec(ctx, `
+		UPDATE grants SET generation = generation + 1, rotated_at = $4, idle_until = $5
+		WHERE tenant_id = $1 AND id = $2 AND generation = $3 AND generation > 0 AND revoked_at IS NULL
+			AND idle_until > $4 AND expires_at > $4`,
+		t.id, a.ID, gen, instant(now), instant(idleUntil))
+	return n == 1, err
+}
+
+// Revoke implements [grant.Store]. Revoking what is revoked already, or is not
+// there, changes nothing.
+func (t *Tenant) Revoke(ctx context.Context, id string, reason audit.Kind, now time.Time) error {
+	return t.db.inTx(ctx, func(tx hand) error { return t.revoke(ctx, tx, id, reason, now) })
+}
+
+func (t *Tenant) revoke(ctx context.Context, tx hand, id string, reason audit.Kind, now time.Time) error {
+	e := audit.Event{At: now, Kind: reason, GrantID: id}
+	err := tx.change(ctx, `
+		UPDATE grants SET revoked_at = $3, revoked_reason = $4
+		WHERE tenant_id = $1 AND id = $2 AND revoked_at IS NULL
+		RETURNING client_id, user_id, connector_id, session_id, support_code`,
+		t.id, id, instant(now), string(reason),
+	).Scan(&e.ClientID, &e.UserID, &e.ConnectorID, &e.SessionID, &e.SupportCode)
+	if isNone(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return t.record(ctx, tx, e)
+}
+
+// RevokeToken implements [grant.Store].
+func (t *Tenant) RevokeToken(ctx context.Context, token string, expires, now time.Time) error {
+	if !expires.After(now) {
+		return nil
+	}
+	return t.db.inTx(ctx, func(tx hand) error {
+		n, err := tx.exec(ctx, `
+			INSERT INTO revoked_tokens (tenant_id, token, expires_at) VALUES ($1, $2, $3)
+			ON CONFLICT (tenant_id, token) DO NOTHING`, t.id, token, instant(expires))
+		if err != nil || n == 0 {
+			return err
+		}
+		return t.record(ctx, tx, audit.Event{At: now, Kind: audit.TokenRevoked, Detail: map[string]string{"token": token}})
+	})
+}
+
+// TokenRevoked implements [grant.Store].
+func (t *Tenant) TokenRevoked(ctx context.Context, token string) (revoked bool, err error) {
+	err = t.db.reader().row(ctx, `
+		SELECT EXISTS (SELECT 1 FROM revoked_tokens WHERE tenant_id = $1 AND token = $2)`, t.id, token).Scan(&revoked)
+	return revoked, err
+}
+
+// KeepConsent implements [grant.Store]. What was allowed before stays allowed.
+func (t *Tenant) KeepConsent(ctx context.Context, userID, clientID string, allowed oauth.Scopes, now time.Time) error {
+	return t.db.inTx(ctx, func(tx hand) error {
+		var text string
+		// The row is locked by being written, so of two tabs neither is forgotten.
+		err := tx.change(ctx, `
+			INSERT INTO consents (tenant_id, user_id, client_id, scopes, updated_at) VALUES ($1, $2, $3, $4, $5)
+			ON CONFLICT (tenant_id, user_id, client_id) DO UPDATE SET updated_at = excluded.updated_at
+			RETURNING scopes`, t.id, userID, clientID, allowed.String(), instant(now)).Scan(&text)
+		if err != nil {
+			return err
+		}
+		before := scopes(text)
+		if all := before.Union(allowed); !slices.Equal(all, before) {
+			if _, err := tx.exec(ctx, `
+				UPDATE consents SET scopes = $4 WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3`,
+				t.id, userID, clientID, all.String()); err != nil {
+				return err
+			}
+		}
+		return t.record(ctx, tx, audit.Event{
+			At: now, Kind: audit.ConsentGranted, Actor: userID, UserID: userID, ClientID: clientID,
+			Detail: map[string]string{"scopes": allowed.String()},
+		})
+	})
+}
+
+// RevokeConsent implements [grant.Store].
+func (t *Tenant) RevokeConsent(ctx context.Context, userID, clientID string, now time.Time) error {
+	return t.db.inTx(ctx, func(tx hand) error {
+		forgotten, err := tx.exec(ctx, `
+			DELETE FROM consents WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3`, t.id, userID, clientID)
+		if err != nil {
+			return err
+		}
+		revoked, err := tx.exec(ctx, `
+			UPDATE grants SET revoked_at = $4, revoked_reason = $5
+			WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3 AND revoked_at IS NULL`,
+			t.id, userID, clientID, instant(now), string(audit.ConsentRevoked))
+		if err != nil || forgotten+revoked == 0 {
+			return err
+		}
+		return t.record(ctx, tx, audit.Event{At: now, Kind: audit.ConsentRevoked, Actor: userID, UserID: userID, ClientID: clientID})
+	})
+}

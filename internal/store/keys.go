@@ -1,0 +1,120 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"crypto/x509"
+	"fmt"
+	"slices"
+	"time"
+
+	"dex/internal/base/fault"
+	"dex/internal/domain/audit"
+	"dex/internal/domain/key"
+	"dex/internal/protocol/jose"
+)
+
+// errKeysMoved says that a plan was made from keys that are not so any more.
+var errKeysMoved = fault.New(fault.Conflict, "The signing keys have changed meanwhile.")
+
+// SigningKeys implements [key.Store].
+func (t *Tenant) SigningKeys(ctx context.Context) ([]key.Key, error) {
+	rows, err := t.db.reader().query(ctx, `
+		SELECT id, alg, publish_at, sign_from, sign_until, unpublish_at, public, private
+		FROM signing_keys WHERE tenant_id = $1`, t.id)
+	keys, err := collect(rows, err, t.scanKey)
+	// Sorted here, because the engines do not agree on the order of texts.
+	slices.SortFunc(keys, func(a, b key.Key) int {
+		return cmp.Or(cmp.Compare(a.Alg, b.Alg), a.SignFrom.Compare(b.SignFrom), cmp.Compare(a.ID, b.ID))
+	})
+	return keys, err
+}
+
+func (t *Tenant) scanKey(s scanner) (key.Key, error) {
+	var k key.Key
+	var public, sealed []byte
+	err := s.Scan(&k.ID, (*string)(&k.Alg), (*instant)(&k.PublishAt), (*instant)(&k.SignFrom),
+		(*instant)(&k.SignUntil), (*instant)(&k.UnpublishAt), &public, &sealed)
+	if err != nil {
+		return key.Key{}, err
+	}
+	if k.Public, err = x509.ParsePKIXPublicKey(public); err != nil {
+		return key.Key{}, fmt.Errorf("signing key %s: %w", k.ID, err)
+	}
+	der, err := t.unseal(sealed, "signing_keys", "private", k.ID)
+	if err != nil || der == nil {
+		return k, err
+	}
+	if k.Private, err = jose.ParsePrivate(der); err != nil {
+		return key.Key{}, fmt.Errorf("signing key %s: %w", k.ID, err)
+	}
+	return k, nil
+}
+
+// ApplyKeys implements [key.Store].
+func (t *Tenant) ApplyKeys(ctx context.Context, c key.Changes, now time.Time) error {
+	return t.db.inTx(ctx, func(tx hand) error {
+		// First the ends, then the beginnings: of an algorithm one key has no end.
+		for _, r := range c.Retire {
+			n, err := tx.exec(ctx, `
+				UPDATE signing_keys SET sign_until = $3, unpublish_at = $4
+				WHERE tenant_id = $1 AND id = $2 AND sign_until IS NULL`,
+				t.id, r.ID, instant(r.SignUntil), instant(r.UnpublishAt))
+			if err := mustChange(n, err, errKeysMoved); err != nil {
+				return err
+			}
+		}
+		for _, k := range c.Create {
+			if err := t.createKey(ctx, tx, k, now); err != nil {
+				return err
+			}
+		}
+		if err := t.dropKeys(ctx, tx, c.Destroy, audit.KeyDestroyed, now, `
+			UPDATE signing_keys SET private = NULL
+			WHERE tenant_id = $1 AND id = $2 AND private IS NOT NULL AND sign_until <= $3`); err != nil {
+			return err
+		}
+		return t.dropKeys(ctx, tx, c.Remove, audit.KeyRemoved, now, `
+			DELETE FROM signing_keys WHERE tenant_id = $1 AND id = $2 AND unpublish_at <= $3`)
+	})
+}
+
+func (t *Tenant) createKey(ctx context.Context, tx hand, k key.Key, now time.Time) error {
+	public, err := x509.MarshalPKIXPublicKey(k.Public)
+	if err != nil {
+		return fmt.Errorf("signing key %s: %w", k.ID, err)
+	}
+	private, err := jose.MarshalPrivate(k.Private)
+	if err != nil {
+		return fmt.Errorf("signing key %s: %w", k.ID, err)
+	}
+	_, err = tx.exec(ctx, `
+		INSERT INTO signing_keys (tenant_id, id, alg, publish_at, sign_from, sign_until, unpublish_at, public, private, created_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		t.id, k.ID, string(k.Alg), instant(k.PublishAt), instant(k.SignFrom), instant(k.SignUntil), instant(k.UnpublishAt),
+		public, t.seal(private, "signing_keys", "private", k.ID), instant(now))
+	if t.db.engine.exists(err) {
+		return errKeysMoved
+	}
+	if err != nil {
+		return err
+	}
+	return t.recordKey(ctx, tx, audit.KeyCreated, k.ID, now)
+}
+
+func (t *Tenant) dropKeys(ctx context.Context, tx hand, ids []string, what audit.Kind, now time.Time, query string) error {
+	for _, id := range ids {
+		n, err := tx.exec(ctx, query, t.id, id, instant(now))
+		if err := mustChange(n, err, errKeysMoved); err != nil {
+			return err
+		}
+		if err := t.recordKey(ctx, tx, what, id, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *Tenant) recordKey(ctx context.Context, tx hand, what audit.Kind, id string, now time.Time) error {
+	return t.record(ctx, tx, audit.Event{At: now, Kind: what, Actor: "keys", Detail: map[string]string{"key": id}})
+}

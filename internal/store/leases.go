@@ -1,0 +1,74 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// TakeTurn takes, or keeps, the turn to do what one at a time does, until the
+// given time. It reports false if it is another's turn.
+func (db *DB) TakeTurn(ctx context.Context, name, holder string, until, now time.Time) (bool, error) {
+	n, err := db.writer().exec(ctx, `
+		INSERT INTO leases (name, holder, until_at) VALUES ($1, $2, $3)
+		ON CONFLICT (name) DO UPDATE SET holder = excluded.holder, until_at = excluded.until_at
+		WHERE leases.holder = excluded.holder OR leases.until_at <= $4`,
+		name, holder, instant(until), instant(now))
+	return n == 1, err
+}
+
+// stale says of a table which rows are stale, by an indexed column.
+var stale = []struct{ table, key, at string }{
+	{"grants", "tenant_id, id", "purge_at"},
+	{"sessions", "tenant_id, id", "ends_at"},
+	{"throttles", "tenant_id, bucket", "forget_at"},
+	{"revoked_tokens", "tenant_id, token", "expires_at"},
+	{"used_assertions", "tenant_id, client_id, jti", "expires_at"},
+	{"traces", "tenant_id, support_code", "expires_at"},
+}
+
+// ClearAway deletes what counts no more: one batch of each table, so that nobody
+// waits for it. It returns how many rows it deleted of each table that had some;
+// whoever gets a whole batch calls again. It costs by what it deletes, not by what
+// there is.
+func (db *DB) ClearAway(ctx context.Context, now time.Time, batch int) (map[string]int, error) {
+	deleted := map[string]int{}
+	for _, s := range stale {
+		n, err := db.writer().exec(ctx, `
+			DELETE FROM `+s.table+` WHERE (`+s.key+`) IN
+				(SELECT `+s.key+` FROM `+s.table+` WHERE `+s.at+` <= $1 ORDER BY `+s.at+` LIMIT $2)`,
+			instant(now), batch)
+		if err != nil {
+			return deleted, fmt.Errorf("clear away %s: %w", s.table, err)
+		}
+		if n > 0 {
+			deleted[s.table] = int(n)
+		}
+	}
+	n, err := db.clearTraces(ctx, batch)
+	if n > 0 {
+		deleted["traces"] += n
+	}
+	return deleted, err
+}
+
+// clearTraces deletes the oldest traces of each tenant that has more than it may.
+func (db *DB) clearTraces(ctx context.Context, batch int) (int, error) {
+	rows, err := db.reader().query(ctx, `SELECT id FROM tenants`)
+	tenants, err := collect(rows, err, func(s scanner) (id string, err error) { return id, s.Scan(&id) })
+	if err != nil {
+		return 0, err
+	}
+	total := 0
+	for _, id := range tenants {
+		n, err := db.writer().exec(ctx, `
+			DELETE FROM traces WHERE tenant_id = $1 AND support_code IN
+				(SELECT support_code FROM traces WHERE tenant_id = $1 ORDER BY started_at DESC LIMIT $2 OFFSET $3)`,
+			id, batch, db.options.MaxTraces)
+		if err != nil {
+			return total, fmt.Errorf("clear away traces: %w", err)
+		}
+		total += int(n)
+	}
+	return total, nil
+}

@@ -1,0 +1,128 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"strings"
+	"time"
+
+	"dex/internal/base/secret"
+	"dex/internal/domain/audit"
+	"dex/internal/domain/session"
+	"dex/internal/protocol/oauth"
+)
+
+const sessionColumns = `sessions.id, sessions.cookie, sessions.user_id, sessions.connector_id, sessions.subject,
+	sessions.methods, sessions.auth_time, sessions.user_agent, sessions.remote_addr,
+	sessions.created_at, sessions.idle_until, sessions.expires_at, sessions.upstream`
+
+// sessionInto takes the sealed upstream apart: [Tenant.openSession] opens it.
+func sessionInto(s *session.Session, cookie *[]byte) []any {
+	return []any{
+		&s.ID, cookie, &s.UserID, &s.ConnectorID, &s.Subject,
+		document{&s.Methods}, (*instant)(&s.AuthTime), &s.UserAgent, &s.RemoteAddr,
+		(*instant)(&s.CreatedAt), (*instant)(&s.IdleUntil), (*instant)(&s.ExpiresAt), &s.Upstream,
+	}
+}
+
+func (t *Tenant) openSession(s *session.Session, cookie []byte) (err error) {
+	copy(s.Cookie[:], cookie)
+	s.Upstream, err = t.unseal(s.Upstream, "sessions", "upstream", s.ID)
+	return err
+}
+
+// SessionByCookie implements [session.Store]. A session whose identity is not
+// linked to its account any more is none.
+func (t *Tenant) SessionByCookie(ctx context.Context, cookie secret.Hash, clientID string) (session.Known, error) {
+	var k session.Known
+	var held []byte
+	var consent sql.Null[string]
+	into := append(sessionInto(&k.Session, &held), userInto(&k.User)...)
+	into = append(into, identityInto(&k.Identity)...)
+	err := t.db.reader().row(ctx, `
+		SELECT `+sessionColumns+`, `+userColumns+`, `+identityColumns+`, consents.scopes
+		FROM sessions
+		JOIN users ON users.tenant_id = sessions.tenant_id AND users.id = sessions.user_id
+		JOIN identities ON identities.tenant_id = sessions.tenant_id AND identities.connector_id = sessions.connector_id
+			AND identities.subject = sessions.subject AND identities.user_id = sessions.user_id
+		LEFT JOIN consents ON consents.tenant_id = sessions.tenant_id AND consents.user_id = sessions.user_id
+			AND consents.client_id = $3
+		WHERE sessions.tenant_id = $1 AND sessions.cookie = $2`,
+		t.id, cookie, clientID,
+	).Scan(append(into, &consent)...)
+	if err == nil {
+		err = t.openSession(&k.Session, held)
+	}
+	if err == nil {
+		err = t.openIdentity(&k.Identity)
+	}
+	if err != nil {
+		return session.Known{}, notFound(err, "There is no such session.")
+	}
+	if consent.Valid {
+		k.Consent = scopes(consent.V)
+	}
+	return k, nil
+}
+
+// scopes reads what [oauth.Scopes.String] wrote.
+func scopes(text string) oauth.Scopes { return strings.Fields(text) }
+
+// SessionsOf implements [session.Store].
+func (t *Tenant) SessionsOf(ctx context.Context, userID string) ([]session.Session, error) {
+	rows, err := t.db.reader().query(ctx, `
+		SELECT `+sessionColumns+` FROM sessions
+		WHERE tenant_id = $1 AND user_id = $2
+		ORDER BY created_at DESC, id`, t.id, userID)
+	return collect(rows, err, func(r scanner) (s session.Session, err error) {
+		var cookie []byte
+		if err := r.Scan(sessionInto(&s, &cookie)...); err != nil {
+			return s, err
+		}
+		return s, t.openSession(&s, cookie)
+	})
+}
+
+// TouchSession implements [session.Store]. A session that has ended stays so.
+func (t *Tenant) TouchSession(ctx context.Context, id string, idleUntil time.Time) error {
+	_, err := t.db.writer().exec(ctx, `
+		UPDATE sessions SET idle_until = $3, ends_at = CASE WHEN expires_at < $3 THEN expires_at ELSE $3 END
+		WHERE tenant_id = $1 AND id = $2 AND idle_until < $3`, t.id, id, instant(idleUntil))
+	return err
+}
+
+// EndSession implements [session.Store].
+func (t *Tenant) EndSession(ctx context.Context, id string, now time.Time) error {
+	return t.db.inTx(ctx, func(tx hand) error { return t.endSession(ctx, tx, id, now) })
+}
+
+// endSession ends a session and what does not outlive it. What was made in it and
+// does, a grant with offline access, stays: a code for it is never redeemed
+// without its session, and a refresh token is meant to work without one.
+func (t *Tenant) endSession(ctx context.Context, tx hand, id string, now time.Time) error {
+	e := audit.Event{At: now, Kind: audit.SessionEnded, SessionID: id}
+	err := tx.change(ctx, `
+		DELETE FROM sessions WHERE tenant_id = $1 AND id = $2
+		RETURNING user_id, connector_id`, t.id, id).Scan(&e.UserID, &e.ConnectorID)
+	if isNone(err) {
+		return nil // it has ended before
+	}
+	if err != nil {
+		return err
+	}
+	_, err = tx.exec(ctx, `
+		UPDATE grants SET revoked_at = $3, revoked_reason = $4
+		WHERE tenant_id = $1 AND session_id = $2 AND NOT offline AND revoked_at IS NULL`,
+		t.id, id, instant(now), string(audit.SessionEnded))
+	if err != nil {
+		return err
+	}
+	return t.record(ctx, tx, e)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return a
+	}
+	return b
+}

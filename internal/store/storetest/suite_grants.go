@@ -1,0 +1,371 @@
+package storetest
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"dex/internal/base/fault"
+	"dex/internal/base/secret"
+	"dex/internal/domain/audit"
+	"dex/internal/domain/grant"
+	"dex/internal/protocol/oauth"
+)
+
+var codePromises = []promise{
+	{"a code is exchanged for what it was issued for, with all that the gate asks", func(_ *testing.T, w *world) {
+		o, s := w.login("zoe")
+		i := w.issue(s, "email", oauth.ScopeOffline)
+		w.clock.Advance(time.Second)
+		k := w.redeem(i)
+		alike(w, "authorization", k.Authorization, i.Authorization)
+		alike(w, "family", k.Family, grant.Family{Generation: 1, RotatedAt: w.now(), IdleUntil: w.family().IdleUntil, ExpiresAt: w.family().ExpiresAt})
+		alike(w, "user", *k.User, o.User)
+		alike(w, "identity", *k.Identity, o.Identity)
+		want := s
+		want.Cookie, want.Upstream, want.UserAgent, want.RemoteAddr = secret.Hash{}, nil, "", ""
+		alike(w, "session", *k.Session, want)
+		same(w, "revoked", k.RevokedAt.IsZero(), true)
+		known, err := w.Grant(w.ctx, i.ID, "")
+		w.ok(err)
+		alike(w, "the grant, read again", known, k)
+	}},
+	{"without offline access no family begins", func(_ *testing.T, w *world) {
+		_, s := w.login("zoe")
+		k := w.redeem(w.issue(s))
+		alike(w, "family", k.Family, grant.Family{})
+	}},
+	{"what has gone since is missing, and what is disabled says so", func(_ *testing.T, w *world) {
+		_, s := w.login("zoe")
+		i := w.issue(s)
+		w.ok(w.EndSession(w.ctx, s.ID, w.now()))
+		k, err := w.Grant(w.ctx, i.ID, "")
+		w.ok(err)
+		same(w, "session gone", k.Session == nil, true)
+		same(w, "user there", k.User != nil, true)
+		same(w, "identity there", k.Identity != nil, true)
+		w.ok(w.DisableUser(w.ctx, s.UserID, w.now()))
+		k, err = w.Grant(w.ctx, i.ID, "")
+		w.ok(err)
+		same(w, "user disabled", k.User.Disabled, true)
+		same(w, "revoked", k.RevokedAt.IsZero(), false)
+	}},
+	{"all of the proof must agree", func(_ *testing.T, w *world) {
+		_, s := w.login("zoe")
+		for _, c := range []struct {
+			name  string
+			spoil func(p *grant.Proof)
+			want  grant.Outcome
+		}{
+			{"another client", func(p *grant.Proof) { p.ClientID = "another" }, grant.WrongProof},
+			{"another redirect URI", func(p *grant.Proof) { p.RedirectURI += "/" }, grant.WrongProof},
+			{"a redirect URI that no database keeps", func(p *grant.Proof) { p.RedirectURI = "\x00" }, grant.WrongProof},
+			{"a client that no database keeps", func(p *grant.Proof) { p.ClientID = "\xff" }, grant.WrongProof},
+			{"another verifier", func(p *grant.Proof) { p.Verifier += "x" }, grant.WrongProof},
+			{"no verifier", func(p *grant.Proof) { p.Verifier = "" }, grant.WrongProof},
+			{"another code", func(p *grant.Proof) { p.Hash = secret.Value("guess").Hash() }, grant.NoSuchCode},
+		} {
+			i := w.issue(s)
+			p := i.proof()
+			c.spoil(&p)
+			k, outcome, err := w.Redeem(w.ctx, p, w.family(), w.now())
+			w.ok(err)
+			same(w, c.name, outcome, c.want)
+			alike(w, c.name+": tells nothing", k, grant.Known{})
+			w.redeem(i) // one wrong attempt has not burned it
+		}
+	}},
+	{"a code without a challenge takes no verifier, and none that is too short", func(_ *testing.T, w *world) {
+		_, s := w.login("zoe")
+		for _, c := range []struct {
+			name, verifier string
+			challenge      oauth.Challenge
+			want           grant.Outcome
+		}{
+			{"no challenge, no verifier", "", "", grant.Redeemed},
+			{"no challenge, a verifier", verifier, "", grant.WrongProof},
+			{"a verifier that RFC 7636 does not allow", "short", oauth.ChallengeOf("short"), grant.WrongProof},
+		} {
+			i := w.unissued(s)
+			i.code.Challenge = c.challenge
+			w.ok(w.keepCode(i))
+			p := i.proof()
+			p.Verifier = c.verifier
+			_, outcome, err := w.Redeem(w.ctx, p, w.family(), w.now())
+			w.ok(err)
+			same(w, c.name, outcome, c.want)
+		}
+	}},
+	{"a code expires", func(_ *testing.T, w *world) {
+		_, s := w.login("zoe")
+		i, just := w.issue(s), w.issue(s)
+		w.clock.Advance(time.Minute - time.Microsecond)
+		w.redeem(just)
+		w.clock.Advance(time.Microsecond)
+		_, outcome, err := w.Redeem(w.ctx, i.proof(), w.family(), w.now())
+		w.ok(err)
+		same(w, "outcome", outcome, grant.NoSuchCode)
+	}},
+	{"a code that was revoked is none", func(_ *testing.T, w *world) {
+		_, s := w.login("zoe")
+		i := w.issue(s)
+		w.ok(w.Revoke(w.ctx, i.ID, audit.TokenRevoked, w.now()))
+		_, outcome, err := w.Redeem(w.ctx, i.proof(), w.family(), w.now())
+		w.ok(err)
+		same(w, "outcome", outcome, grant.NoSuchCode)
+	}},
+	{"wrong attempts burn a code, and not one too early", func(_ *testing.T, w *world) {
+		_, s := w.login("zoe")
+		i, spared := w.issue(s), w.issue(s)
+		for n := range grant.MaxAttempts {
+			p := i.proof()
+			p.Verifier = ""
+			_, outcome, err := w.Redeem(w.ctx, p, w.family(), w.now())
+			w.ok(err)
+			same(w, fmt.Sprint("attempt ", n), outcome, grant.WrongProof)
+			p = spared.proof()
+			p.ClientID = "another"
+			if n > 0 {
+				_, _, err = w.Redeem(w.ctx, p, w.family(), w.now())
+				w.ok(err)
+			}
+		}
+		_, outcome, err := w.Redeem(w.ctx, i.proof(), w.family(), w.now())
+		w.ok(err)
+		same(w, "burned", outcome, grant.NoSuchCode)
+		same(w, "recorded", w.events()[string(audit.CodeBurned)], 1)
+		w.redeem(spared)
+	}},
+	{"a code that is presented again revokes what came of it", func(_ *testing.T, w *world) {
+		_, s := w.login("zoe")
+		i := w.issue(s, oauth.ScopeOffline)
+		w.redeem(i)
+		w.clock.Advance(time.Hour) // the code has expired, and still it is a replay
+		for range 2 {
+			_, outcome, err := w.Redeem(w.ctx, i.proof(), w.family(), w.now())
+			w.ok(err)
+			same(w, "outcome", outcome, grant.Replayed)
+		}
+		same(w, "revoked", w.revoked(i.ID), true)
+		same(w, "recorded", w.events()[string(audit.CodeReplayed)], 1)
+		rotated, err := w.rotate(i, 1)
+		w.ok(err)
+		same(w, "rotated", rotated, false)
+	}},
+	{"who presents a used code without its proof changes nothing", func(_ *testing.T, w *world) {
+		_, s := w.login("zoe")
+		i := w.issue(s, oauth.ScopeOffline)
+		w.redeem(i)
+		before := w.dump()
+		for _, spoil := range []func(p *grant.Proof){
+			func(p *grant.Proof) { p.ClientID = "another" },
+			func(p *grant.Proof) { p.Verifier = "" },
+			func(p *grant.Proof) { p.RedirectURI = "https://evil.example" },
+		} {
+			p := i.proof()
+			spoil(&p)
+			_, outcome, err := w.Redeem(w.ctx, p, w.family(), w.now())
+			w.ok(err)
+			same(w, "outcome", outcome, grant.WrongProof)
+		}
+		same(w, "unchanged", w.dump() == before, true)
+	}},
+	{"of 64 who redeem at once exactly one does", func(_ *testing.T, w *world) {
+		_, s := w.login("zoe")
+		for range 5 {
+			i := w.issue(s, oauth.ScopeOffline)
+			outcomes := counter[grant.Outcome]{}
+			w.atOnce(64, func(int) {
+				_, outcome, err := w.Redeem(w.ctx, i.proof(), w.family(), w.now())
+				if err != nil {
+					w.Error(err)
+				}
+				outcomes.add(outcome)
+			})
+			alike(w, "outcomes", outcomes.count, map[grant.Outcome]int{grant.Redeemed: 1, grant.Replayed: 63})
+			same(w, "revoked after the replay", w.revoked(i.ID), true)
+		}
+		same(w, "recorded", w.events()[string(audit.CodeReplayed)], 5)
+	}},
+	{"of many wrong attempts at once none is lost", func(_ *testing.T, w *world) {
+		_, s := w.login("zoe")
+		i := w.issue(s)
+		w.atOnce(20, func(int) {
+			p := i.proof()
+			p.Verifier = ""
+			if _, _, err := w.Redeem(w.ctx, p, w.family(), w.now()); err != nil {
+				w.Error(err)
+			}
+		})
+		_, outcome, err := w.Redeem(w.ctx, i.proof(), w.family(), w.now())
+		w.ok(err)
+		same(w, "burned", outcome, grant.NoSuchCode)
+		same(w, "recorded", w.events()[string(audit.CodeBurned)], 1)
+	}},
+	{"without the gate's word no code is kept", func(_ *testing.T, w *world) {
+		_, s := w.login("zoe")
+		i := w.unissued(s)
+		same(w, "no permit", w.KeepCode(w.ctx, grant.Permit{}, i.code, nil, w.now()) != nil, true)
+		wrong := Permit(w, grant.OpenSession, i.Authorization)
+		same(w, "another permit", w.KeepCode(w.ctx, wrong, i.code, nil, w.now()) != nil, true)
+		i.ID = ""
+		same(w, "no id", w.keepCode(i) != nil, true)
+		same(w, "kept", Counts(w, w.db)["grants"], 0)
+	}},
+}
+
+// rotate takes a grant's family from a generation to the next.
+func (w *world) rotate(i issued, gen int) (bool, error) {
+	return w.Rotate(w.ctx, Permit(w, grant.Refresh, i.Authorization), gen, w.now().Add(24*time.Hour), w.now())
+}
+
+var grantPromises = []promise{
+	{"a grant that is not there is a fault, whatever it is called", func(_ *testing.T, w *world) {
+		for _, id := range []string{"", "gra_nobody", "\x00", "\xff"} {
+			_, err := w.Grant(w.ctx, id, "")
+			w.refuses(fault.NotFound, err)
+		}
+	}},
+	{"a family goes from one generation to the next, and to no other", func(_ *testing.T, w *world) {
+		_, s := w.login("zoe")
+		i := w.issue(s, oauth.ScopeOffline)
+		w.redeem(i)
+		w.clock.Advance(time.Minute)
+		for _, c := range []struct {
+			gen  int
+			want bool
+		}{{0, false}, {2, false}, {1, true}, {1, false}, {2, true}, {4, false}} {
+			got, err := w.rotate(i, c.gen)
+			w.ok(err)
+			same(w, fmt.Sprint("from ", c.gen), got, c.want)
+		}
+		k, err := w.Grant(w.ctx, i.ID, "")
+		w.ok(err)
+		same(w, "generation", k.Family.Generation, 3)
+		w.sameTime("rotated", k.Family.RotatedAt, w.now())
+		w.sameTime("idle until", k.Family.IdleUntil, w.now().Add(24*time.Hour))
+	}},
+	{"what has no family, or one that is over, does not rotate", func(_ *testing.T, w *world) {
+		_, s := w.login("zoe")
+		unredeemed, bound, idle, revoked := w.issue(s, oauth.ScopeOffline), w.issue(s), w.issue(s, oauth.ScopeOffline), w.issue(s, oauth.ScopeOffline)
+		w.redeem(bound)
+		w.redeem(idle)
+		w.redeem(revoked)
+		w.ok(w.Revoke(w.ctx, revoked.ID, audit.RefreshReused, w.now()))
+		w.ok(w.Revoke(w.ctx, revoked.ID, audit.RefreshReused, w.now()))
+		same(w, "recorded", w.events()[string(audit.RefreshReused)], 1)
+		for _, c := range []struct {
+			i   issued
+			gen int
+		}{{unredeemed, 0}, {unredeemed, 1}, {bound, 0}, {bound, 1}, {revoked, 1}} {
+			got, err := w.rotate(c.i, c.gen)
+			w.ok(err)
+			same(w, "rotated", got, false)
+		}
+		w.clock.Advance(24 * time.Hour)
+		got, err := w.rotate(idle, 1)
+		w.ok(err)
+		same(w, "rotated when idle for too long", got, false)
+		_, err = w.Rotate(w.ctx, grant.Permit{}, 1, w.now(), w.now())
+		same(w, "refused without a permit", err != nil, true)
+	}},
+	{"of 30 who rotate at once exactly one does", func(_ *testing.T, w *world) {
+		_, s := w.login("zoe")
+		i := w.issue(s, oauth.ScopeOffline)
+		w.redeem(i)
+		for gen := range 5 {
+			outcomes := counter[bool]{}
+			w.atOnce(30, func(int) {
+				got, err := w.rotate(i, gen+1)
+				if err != nil {
+					w.Error(err)
+				}
+				outcomes.add(got)
+			})
+			same(w, "rotated", outcomes.count[true], 1)
+		}
+	}},
+	{"after a revocation nothing rotates, however close the race", func(_ *testing.T, w *world) {
+		_, s := w.login("zoe")
+		for range 10 {
+			i := w.issue(s, oauth.ScopeOffline)
+			w.redeem(i)
+			var ended atomic.Bool
+			w.atOnce(2, func(n int) {
+				if n == 0 {
+					if err := w.Revoke(w.ctx, i.ID, audit.TokenRevoked, w.now()); err != nil {
+						w.Error(err)
+					}
+					ended.Store(true)
+					return
+				}
+				for gen := 1; gen < 200; gen++ {
+					over := ended.Load()
+					got, err := w.rotate(i, gen)
+					if err != nil {
+						w.Error(err)
+					}
+					if over && got {
+						w.Error("rotated after the revocation had returned")
+					}
+					if !got {
+						return
+					}
+				}
+			})
+			same(w, "revoked", w.revoked(i.ID), true)
+		}
+	}},
+	{"revoking what is not there changes nothing", func(_ *testing.T, w *world) {
+		before := w.dump()
+		w.ok(w.Revoke(w.ctx, "gra_nobody", audit.TokenRevoked, w.now()))
+		same(w, "unchanged", w.dump() == before, true)
+	}},
+	{"one access token is revoked by itself, until it would expire", func(_ *testing.T, w *world) {
+		_, s := w.login("zoe")
+		i := w.issue(s)
+		w.ok(w.RevokeToken(w.ctx, "tok_1", w.now().Add(10*time.Minute), w.now()))
+		w.ok(w.RevokeToken(w.ctx, "tok_1", w.now().Add(10*time.Minute), w.now()))
+		w.ok(w.RevokeToken(w.ctx, "tok_2", w.now(), w.now()))
+		for token, want := range map[string]bool{"tok_1": true, "tok_2": false, "": false} {
+			revoked, err := w.TokenRevoked(w.ctx, token)
+			w.ok(err)
+			same(w, token, revoked, want)
+			k, err := w.Grant(w.ctx, i.ID, token)
+			w.ok(err)
+			same(w, token+" with its grant", k.TokenRevoked, want)
+			same(w, "the grant itself", k.RevokedAt.IsZero(), true)
+		}
+		same(w, "recorded", w.events()[string(audit.TokenRevoked)], 1)
+	}},
+	{"consent grows, and nobody's tab is forgotten", func(_ *testing.T, w *world) {
+		o, s := w.login("zoe")
+		w.ok(w.KeepConsent(w.ctx, s.UserID, app, oauth.Scopes{"openid"}, w.now()))
+		w.atOnce(8, func(n int) {
+			if err := w.KeepConsent(w.ctx, s.UserID, app, oauth.Scopes{"openid", fmt.Sprint("scope", n)}, w.now()); err != nil {
+				w.Error(err)
+			}
+		})
+		k, err := w.SessionByCookie(w.ctx, o.Session.Cookie, app)
+		w.ok(err)
+		same(w, "scopes", sorted(k.Consent).String(), "openid scope0 scope1 scope2 scope3 scope4 scope5 scope6 scope7")
+	}},
+	{"revoking consent forgets it and revokes what rests on it", func(_ *testing.T, w *world) {
+		o, s := w.login("zoe")
+		w.ok(w.KeepConsent(w.ctx, s.UserID, app, oauth.Scopes{"openid"}, w.now()))
+		w.ok(w.KeepConsent(w.ctx, s.UserID, "another", oauth.Scopes{"openid"}, w.now()))
+		i := w.issue(s, oauth.ScopeOffline)
+		other := w.unissued(s)
+		other.ClientID = "another"
+		w.ok(w.keepCode(other))
+		w.ok(w.RevokeConsent(w.ctx, s.UserID, app, w.now()))
+		w.ok(w.RevokeConsent(w.ctx, s.UserID, app, w.now()))
+		k, err := w.SessionByCookie(w.ctx, o.Session.Cookie, app)
+		w.ok(err)
+		same(w, "forgotten", k.Consent == nil, true)
+		same(w, "grant", w.revoked(i.ID), true)
+		same(w, "another client's grant", w.revoked(other.ID), false)
+		same(w, "recorded", w.events()[string(audit.ConsentRevoked)], 1)
+	}},
+}

@@ -1,0 +1,131 @@
+package store
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	"dex/internal/base/fault"
+	"dex/internal/domain/audit"
+)
+
+// refreshKeySize is that of the key to an HMAC with SHA-256.
+const refreshKeySize = 32
+
+// Tenant returns a tenant's view of the database. It returns a fault of kind
+// NotFound if there is no such tenant.
+func (db *DB) Tenant(ctx context.Context, id string) (*Tenant, error) {
+	if t := db.known(id); t != nil {
+		return t, nil
+	}
+	t := &Tenant{db: db, id: id}
+	k, sealed := begin(), []byte(nil)
+	err := db.reader().row(ctx, `SELECT `+lookColumns+`, tenants.refresh_key FROM tenants WHERE id = $1`, id).Scan(append(k.into(), &sealed)...)
+	if err != nil {
+		return nil, notFound(err, "There is no tenant %q.", id)
+	}
+	if t.refreshKey, err = t.unseal(sealed, "tenants", "refresh_key"); err != nil {
+		return nil, err
+	}
+	t.leased.keepTenant(k)
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	// Everybody shares one view, and so what it has in memory.
+	if other := db.tenants[id]; other != nil {
+		return other, nil
+	}
+	db.tenants[id] = t
+	return t, nil
+}
+
+// EnsureTenant returns the tenant, which it creates if there is none. It returns a
+// fault of kind Conflict if the tenant exists under another issuer, or the issuer
+// under another tenant: tokens in the field name the old one, so that is not
+// changed in passing.
+func (db *DB) EnsureTenant(ctx context.Context, id, issuer string) (*Tenant, error) {
+	t, err := db.Tenant(ctx, id)
+	if fault.Is(err, fault.NotFound) {
+		if err = db.createTenant(ctx, id, issuer); err == nil {
+			t, err = db.Tenant(ctx, id)
+		}
+	}
+	if err != nil {
+		return nil, err
+	}
+	self, err := t.Self(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if self.Issuer != issuer {
+		return nil, fault.New(fault.Conflict, "The database belongs to the issuer %s, and the configuration names %s. Tokens and applications out there name the old one. Set the issuer back, use another database, or change it for good with ChangeIssuer.", self.Issuer, issuer)
+	}
+	return t, nil
+}
+
+func (db *DB) createTenant(ctx context.Context, id, issuer string) error {
+	if id == "" || issuer == "" {
+		return fault.New(fault.Invalid, "A tenant has an id and an issuer.")
+	}
+	t := &Tenant{db: db, id: id}
+	refreshKey := make([]byte, refreshKeySize)
+	_, _ = rand.Read(refreshKey) // it never fails: the program would be ended instead
+	_, err := db.writer().exec(ctx, `
+		INSERT INTO tenants (id, issuer, refresh_key, created_at) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (id) DO NOTHING`,
+		id, issuer, t.seal(refreshKey, "tenants", "refresh_key"), instant(db.clock.Now()))
+	if db.engine.exists(err) {
+		return fault.New(fault.Conflict, "The issuer %s belongs to another tenant.", issuer)
+	}
+	return err
+}
+
+// ChangeIssuer gives the tenant another issuer. Every token and every application
+// that names the old one stops working.
+func (t *Tenant) ChangeIssuer(ctx context.Context, issuer string, now time.Time) error {
+	err := t.changeConfiguration(ctx, func(tx hand) error {
+		if _, err := tx.exec(ctx, `UPDATE tenants SET issuer = $2 WHERE id = $1`, t.id, issuer); err != nil {
+			return err
+		}
+		return t.record(ctx, tx, audit.Event{At: now, Kind: audit.ConfigApplied, Detail: map[string]string{"tenant": "issuer changed", "issuer": issuer}})
+	})
+	if t.db.engine.exists(err) {
+		return fault.New(fault.Conflict, "The issuer %s belongs to another tenant.", issuer)
+	}
+	return err
+}
+
+// DisableTenant stops everything that the tenant does, for everybody. When it
+// returns, no worker honours any of it.
+func (t *Tenant) DisableTenant(ctx context.Context, now time.Time) error {
+	return t.setTenantDisabled(ctx, true, "disabled", now)
+}
+
+// EnableTenant lets the tenant work again.
+func (t *Tenant) EnableTenant(ctx context.Context, now time.Time) error {
+	return t.setTenantDisabled(ctx, false, "enabled", now)
+}
+
+func (t *Tenant) setTenantDisabled(ctx context.Context, disabled bool, word string, now time.Time) error {
+	return t.changeConfiguration(ctx, func(tx hand) error {
+		if _, err := tx.exec(ctx, `UPDATE tenants SET disabled = $2 WHERE id = $1`, t.id, disabled); err != nil {
+			return err
+		}
+		return t.record(ctx, tx, audit.Event{At: now, Kind: audit.ConfigApplied, Detail: map[string]string{"tenant": word}})
+	})
+}
+
+// SetTenantNotBefore sets the tenant's epoch: when it returns, no worker honours
+// anything that was issued earlier. It never goes back.
+func (t *Tenant) SetTenantNotBefore(ctx context.Context, notBefore, now time.Time) error {
+	return t.changeConfiguration(ctx, func(tx hand) error {
+		_, err := tx.exec(ctx, `
+			UPDATE tenants SET not_before = $2
+			WHERE id = $1 AND (not_before IS NULL OR not_before < $2)`, t.id, instant(notBefore))
+		if err != nil {
+			return err
+		}
+		return t.record(ctx, tx, audit.Event{At: now, Kind: audit.ConfigApplied, Detail: map[string]string{
+			"tenant": "epoch", "not_before": notBefore.UTC().Format(time.RFC3339),
+		}})
+	})
+}
