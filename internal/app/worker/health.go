@@ -1,0 +1,73 @@
+package worker
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"dex/internal/base/httpx"
+	"dex/internal/base/route"
+)
+
+// dispatch answers for health itself, and leaves the rest to what has been put
+// together, as soon as it has.
+func (w *Worker) dispatch(rw http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case route.Live:
+		_ = httpx.WriteJSON(rw, http.StatusOK, health{Status: "alive"})
+		return
+	case route.Ready:
+		w.ready(rw, r)
+		return
+	}
+	if h := w.serving.Load(); h != nil {
+		(*h).ServeHTTP(rw, r)
+		return
+	}
+	rw.Header().Set("Retry-After", "1")
+	http.Error(rw, "This service is starting. Please try again in a moment.", http.StatusServiceUnavailable)
+}
+
+// health is what a probe is told. Why something is not ready may name a host, so
+// it is for those who run the service: it goes to probes, and into no page.
+type health struct {
+	Status     string          `json:"status"`
+	Waiting    string          `json:"waiting_for,omitempty"`
+	Connectors map[string]bool `json:"connectors,omitempty"` // whether each is known to work
+}
+
+// ready says whether the worker can do its work, and if not what it waits for. A
+// connector that is out of order does not make it unready: the others work.
+func (w *Worker) ready(rw http.ResponseWriter, r *http.Request) {
+	h := health{Status: "ready"}
+	if why := w.unready(r.Context()); why != "" {
+		h = health{Status: "waiting", Waiting: why}
+		rw.Header().Set("Retry-After", "1")
+		_ = httpx.WriteJSON(rw, http.StatusServiceUnavailable, h)
+		return
+	}
+	list, err := w.parts.roster.List(r.Context())
+	if err == nil {
+		h.Connectors = make(map[string]bool, len(list))
+		for _, c := range list {
+			h.Connectors[c.ID] = !c.Out()
+		}
+	}
+	_ = httpx.WriteJSON(rw, http.StatusOK, h)
+}
+
+// unready says what the worker waits for; nothing if it is ready.
+func (w *Worker) unready(ctx context.Context) string {
+	if w.serving.Load() == nil {
+		return *w.waiting.Load()
+	}
+	if !w.parts.ring.Ready(w.parts.algorithms) {
+		return "the signing keys"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if err := w.db.Ping(ctx); err != nil {
+		return "the database"
+	}
+	return ""
+}

@@ -1,0 +1,206 @@
+// Package worker puts the public server together. Read it to see the whole: what
+// there is, what it is made of, and what runs beside the requests.
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"dex/internal/app/config"
+	"dex/internal/base/clock"
+	"dex/internal/base/fault"
+	"dex/internal/base/httpx"
+	"dex/internal/base/seal"
+	"dex/internal/connector"
+	"dex/internal/connector/all"
+	"dex/internal/domain/credential"
+	"dex/internal/store"
+)
+
+// Options are what a test puts in the place of the world. Their zero value is the
+// world.
+type Options struct {
+	Log   *slog.Logger
+	Clock clock.Clock      // instead of the database's time
+	Kinds []connector.Kind // instead of all kinds of connectors
+	DB    *store.DB        // instead of the database that the settings name; it stays open
+}
+
+// Worker is the user-facing server.
+type Worker struct {
+	settings *config.Settings
+	options  Options
+	log      *slog.Logger
+	issuer   *url.URL
+	hasher   *credential.Argon2
+	keys     *seal.Ring
+
+	serving atomic.Pointer[http.Handler] // nil until everything is there
+	waiting atomic.Pointer[string]       // what for
+	db      *store.DB
+	parts   *parts
+}
+
+// patience is how long a request may take: a provider that is asked has ten
+// seconds, and a database that stalls must not gather everybody who waits for it.
+const patience = 15 * time.Second
+
+// drain is how long requests under way have to end when the server stops.
+const drain = 10 * time.Second
+
+// New returns a worker for settings that have been checked. It opens nothing yet.
+func New(s *config.Settings, o Options) (*Worker, error) {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Kinds == nil {
+		o.Kinds = all.Kinds()
+	}
+	issuer, err := url.Parse(s.Issuer)
+	if err != nil {
+		return nil, fmt.Errorf("issuer: %w", err)
+	}
+	keys, err := keyRing(s)
+	if err != nil {
+		return nil, err
+	}
+	w := &Worker{settings: s, options: o, log: o.Log, issuer: issuer, keys: keys, hasher: credential.NewArgon2(0)}
+	w.wait("it has just been started")
+	return w, nil
+}
+
+// wait says what the worker is waiting for.
+func (w *Worker) wait(reason string) { w.waiting.Store(&reason) }
+
+// Serve answers at the listener until ctx is done. It answers at once: until
+// everything that it needs is there it says what it waits for.
+func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var beside sync.WaitGroup
+	failed := make(chan error, 1)
+	beside.Go(func() {
+		if err := w.open(ctx); err != nil {
+			failed <- err
+			stop()
+			return
+		}
+		w.runBeside(ctx)
+	})
+	server := httpx.NewServer(w.Handler(), w.log)
+	err := httpx.Serve(ctx, listener, server, drain)
+	stop()
+	beside.Wait()
+	select {
+	case cause := <-failed:
+		err = cause
+	default:
+	}
+	return errors.Join(err, w.Close())
+}
+
+// Close lets go of the database.
+func (w *Worker) Close() error {
+	if w.db == nil || w.db == w.options.DB {
+		return nil
+	}
+	return w.db.Close()
+}
+
+// pause is how long to wait before what is missing is looked for again.
+const pause = time.Second
+
+// open opens everything. What may yet come, such as a database that is not up, is
+// waited for; what will not come by waiting is an error.
+func (w *Worker) open(ctx context.Context) error {
+	said := ""
+	for {
+		err := w.assemble(ctx)
+		if err == nil || ctx.Err() != nil {
+			return nil
+		}
+		if !fault.Is(err, fault.Unavailable) {
+			return err
+		}
+		w.wait(err.Error())
+		if said != err.Error() {
+			said = err.Error()
+			w.log.Warn("waiting", "for", said)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Open opens everything now, or fails. It is for programs that do one thing and
+// end, and for tests.
+func (w *Worker) Open(ctx context.Context) error { return w.assemble(ctx) }
+
+// assemble opens the database, and puts together what stands on it.
+func (w *Worker) assemble(ctx context.Context) error {
+	if w.db == nil {
+		db, err := w.openStore(ctx)
+		if err != nil {
+			return err
+		}
+		w.db = db
+	}
+	if err := w.prepare(ctx); err != nil {
+		return err
+	}
+	p, err := w.put(ctx)
+	if err != nil {
+		return err
+	}
+	w.parts = p
+	w.serving.Store(&p.handler)
+	return nil
+}
+
+func (w *Worker) openStore(ctx context.Context) (*store.DB, error) {
+	if w.options.DB != nil {
+		return w.options.DB, nil
+	}
+	address := string(w.settings.DB)
+	if w.settings.NoDB {
+		address = "sqlite::memory:"
+	}
+	return store.Open(ctx, store.Options{
+		URL: address, Keys: w.keys, Clock: w.options.Clock, Log: w.log,
+		MaxOpen: w.settings.DBMaxOpenConns, MaxIdle: w.settings.DBMaxIdleConns,
+	})
+}
+
+// prepare brings the database to where this program needs it, if it has the
+// duties; else it makes sure that somebody has.
+func (w *Worker) prepare(ctx context.Context) error {
+	if w.settings.Duties {
+		return w.db.Migrate(ctx)
+	}
+	return w.db.Check(ctx)
+}
+
+// Handler answers requests, from the first moment on.
+func (w *Worker) Handler() http.Handler {
+	h := httpx.Deadline(http.HandlerFunc(w.dispatch), patience)
+	h = httpx.OnlyHost(h, w.issuer)
+	h = httpx.PlainPath(h)
+	h = httpx.Headers(h, w.issuer.Scheme == "https")
+	h = httpx.Log(h, w.log)
+	return httpx.RealAddr(h, httpx.Proxies(w.settings.TrustedProxies))
+}
+
+// base is the path of the issuer, which stands before every route.
+func (w *Worker) base() string { return strings.TrimSuffix(w.issuer.Path, "/") }

@@ -1,0 +1,126 @@
+package authorize
+
+import (
+	"net/http"
+	"net/url"
+
+	"dex/internal/base/fault"
+	"dex/internal/base/httpx"
+	"dex/internal/base/route"
+	"dex/internal/domain/client"
+	"dex/internal/domain/grant"
+	"dex/internal/domain/session"
+	"dex/internal/protocol/oauth"
+	"dex/web"
+)
+
+// consentPage asks whether the client may have what it asks for.
+type consentPage struct {
+	ClientName, ClientHost string
+	PolicyURL, TermsURL    string
+	UserName, UserEmail    string
+	Scopes                 []scopeLine
+	Action, Attempt, CSRF  string
+	Remember               bool
+}
+
+// scopeLine is a scope in words. The client is the one that a cross-client
+// audience names.
+type scopeLine struct{ Name, Client string }
+
+func (consentPage) Template() string { return "authorize/consent.html" }
+
+// ask shows the consent page.
+func (h *Handler) ask(w http.ResponseWriter, r *http.Request) error {
+	params, err := httpx.Query(r)
+	if err != nil {
+		return err
+	}
+	req, c, err := h.load(r, params.Get("attempt"))
+	if err != nil {
+		return err
+	}
+	known, err := h.session(r, c)
+	if err != nil {
+		return err
+	}
+	if next(req, c, known, h.Clock.Now()) != stepConsent {
+		return httpx.SeeOther(w, r, h.Base+route.Authorize+"?attempt="+req.ID)
+	}
+	target, _ := httpx.FormTarget(req.Asked.RedirectURI)
+	return h.Pages.Render(w, r, web.View{
+		Page: h.consentPage(r, req, c, known), Locales: req.Asked.UILocales,
+		// The browser holds the redirect that follows the form to the policy too.
+		FormAction: []string{target},
+	})
+}
+
+func (h *Handler) consentPage(r *http.Request, req grant.Request, c client.Client, known *session.Known) consentPage {
+	page := consentPage{
+		ClientName: c.Name, PolicyURL: c.PolicyURL, TermsURL: c.TermsURL,
+		UserName: known.Identity.Profile.Name, UserEmail: known.Identity.Profile.Email,
+		Action: h.Base + route.Consent, Attempt: req.ID, CSRF: req.CSRF,
+		Remember: !req.PrivateUse(),
+	}
+	if u, err := url.Parse(req.Asked.RedirectURI); err == nil {
+		if page.ClientHost = u.Host; u.Host == "" {
+			page.ClientHost = u.Scheme + ":"
+		}
+	}
+	if page.UserName == "" {
+		page.UserName = known.User.Username
+	}
+	for _, s := range req.Asked.Scopes {
+		line := scopeLine{Name: s}
+		if id, ok := oauth.CrossClientAudience(s); ok {
+			line = scopeLine{Name: "audience", Client: id}
+			if peer, err := h.Clients.Client(r.Context(), id); err == nil {
+				line.Client = peer.Name
+			}
+		}
+		page.Scopes = append(page.Scopes, line)
+	}
+	return page
+}
+
+// answer takes what the person said.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request) error {
+	form, err := httpx.ReadForm(w, r, httpx.DefaultFormLimit)
+	if err != nil {
+		return err
+	}
+	req, c, err := h.load(r, form.Get("attempt"))
+	if err != nil {
+		return err
+	}
+	if err := req.CheckCSRF(form.Get("csrf")); err != nil {
+		return err
+	}
+	known, err := h.session(r, c)
+	if err != nil {
+		return err
+	}
+	now := h.Clock.Now()
+	if next(req, c, known, now) != stepConsent {
+		return httpx.SeeOther(w, r, h.Base+route.Authorize+"?attempt="+req.ID)
+	}
+	switch form.Get("answer") {
+	case "allow":
+		req.Answered.Consent, req.Answered.ConsentBy = req.Asked.Scopes, known.User.ID
+		req.Note(now, "consent", "given")
+		if form.Get("remember") != "" && !req.PrivateUse() {
+			if err := h.Grants.KeepConsent(r.Context(), known.User.ID, c.ID, req.Asked.Scopes, now); err != nil {
+				return err
+			}
+		}
+	case "deny":
+		req.Answered.Canceled = true
+		req.Note(now, "consent", "refused")
+	case "switch":
+		req.Answered.Switch, req.Answered.SessionID = true, ""
+		req.Note(now, "consent", "the person wants another account")
+	default:
+		return fault.New(fault.Invalid, "The answer is missing.")
+	}
+	return h.leave(w, r, req, route.Authorize)
+}

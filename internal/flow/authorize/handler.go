@@ -1,0 +1,292 @@
+// Package authorize is the authorization endpoint: it takes a client's request,
+// sees what is still missing (a login, consent), sends the browser there, and
+// when nothing is missing answers the client.
+//
+// Every step sends the browser back here. So the order of the steps stands in one
+// place, [next], and no step knows another.
+package authorize
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"dex/internal/base/carry"
+	"dex/internal/base/clock"
+	"dex/internal/base/fault"
+	"dex/internal/base/httpx"
+	"dex/internal/base/route"
+	"dex/internal/base/secret"
+	"dex/internal/domain/audit"
+	"dex/internal/domain/client"
+	"dex/internal/domain/credential"
+	"dex/internal/domain/grant"
+	"dex/internal/domain/session"
+	"dex/internal/domain/tenant"
+	"dex/internal/protocol/oauth"
+	"dex/web"
+)
+
+// Handler serves the authorization endpoint and the consent page.
+type Handler struct {
+	Issuer    string
+	Base      string // the path of the issuer, before every route
+	Origin    string // of the issuer
+	Lifetimes tenant.Lifetimes
+
+	Clients  client.Store
+	Sessions session.Store
+	Grants   grant.Store
+	Traces   audit.Store
+	Desk     grant.Desk
+	Jar      carry.Jar[grant.Request]
+	Cookies  httpx.Cookies
+	Pages    *web.Renderer
+	Clock    clock.Clock
+	// Subject returns the account that an ID token of ours was about, expired or not.
+	Subject func(idToken string) (subject string, ok bool)
+}
+
+// Routes adds the flow to a mux. Errors that are for a person end at onError.
+func (h *Handler) Routes(mux *http.ServeMux, onError httpx.ErrorFunc) {
+	mux.Handle("GET "+route.Authorize, httpx.Handle(h.get, onError))
+	mux.Handle("POST "+route.Authorize, httpx.Handle(h.post, onError))
+	mux.Handle("GET "+route.Consent, httpx.Handle(h.ask, onError))
+	mux.Handle("POST "+route.Consent, httpx.Handle(httpx.SameOrigin(h.Origin, h.answer), onError))
+}
+
+// get takes a request of a client, or one on its way back from a step.
+func (h *Handler) get(w http.ResponseWriter, r *http.Request) error {
+	params, err := httpx.Query(r)
+	if err != nil {
+		return err
+	}
+	switch asks := params.Has("client_id"); {
+	case !asks && params.Get("attempt") != "":
+		return h.resume(w, r, params.Get("attempt"))
+	case !asks && params.Get("again") != "":
+		return h.again(w, r, params.Get("again"))
+	}
+	req, c, err := h.begin(r, params)
+	if err != nil {
+		return h.refuse(w, r, err)
+	}
+	return h.proceed(w, r, req, c)
+}
+
+// post takes a request that a client's page sent as a form. It came from another
+// site, so the browser showed no cookies with it: the request is kept, and the
+// browser asked to come again by itself.
+func (h *Handler) post(w http.ResponseWriter, r *http.Request) error {
+	params, err := httpx.ReadForm(w, r, httpx.DefaultFormLimit)
+	if err != nil {
+		return err
+	}
+	req, _, err := h.begin(r, params)
+	if err != nil {
+		return h.refuse(w, r, err)
+	}
+	return h.leave(w, r, req, route.Authorize)
+}
+
+// begin reads a client's request. What is wrong with it is for the client as soon
+// as it is known that the redirect URI is the client's own.
+func (h *Handler) begin(r *http.Request, params url.Values) (grant.Request, client.Client, error) {
+	now := h.Clock.Now()
+	asked, wrong := oauth.ParseAuthorization(params)
+	c, err := h.client(r.Context(), asked, wrong)
+	if err != nil {
+		return grant.Request{}, client.Client{}, err
+	}
+	if !mayAnswer(asked.Mode(), c) {
+		// What the client may not have is no way to tell it so either.
+		asked.ResponseMode, wrong = "", oauth.Errorf(oauth.InvalidRequest, "This client gets its answer by query or form_post.")
+	}
+	back := replyTo(asked)
+	if wrong != nil {
+		return grant.Request{}, c, back.error(wrong)
+	}
+	if asked.Scopes, wrong = check(asked, c); wrong != nil {
+		return grant.Request{}, c, back.error(wrong)
+	}
+	if wrong = h.checkAudience(r.Context(), asked.Scopes, c); wrong != nil {
+		return grant.Request{}, c, back.error(wrong)
+	}
+	req := grant.Request{
+		ID:          carry.NewID(now),
+		SupportCode: audit.NewSupportCode(),
+		CSRF:        rand.Text(),
+		StartedAt:   now,
+		ExpiresAt:   now.Add(h.Lifetimes.Attempt),
+		Asked:       asked,
+	}
+	req.About, _ = h.Subject(asked.IDTokenHint)
+	// The hint itself may be larger than all that a browser keeps, and so may classes
+	// that nobody here can meet: OpenID Connect Core section 3.1.2.1 lets them be wishes.
+	req.Asked.IDTokenHint = ""
+	req.Asked.ACRValues = slices.DeleteFunc(req.Asked.ACRValues, func(acr string) bool {
+		return acr != credential.SingleFactor && acr != credential.MultiFactor
+	})
+	req.Note(now, "request", c.ID+" asks for "+asked.Scopes.String())
+	return req, c, nil
+}
+
+// client returns the client that asks, if the redirect URI is one of its own.
+// Before that is known nothing may be sent there, RFC 6749 section 4.1.2.1.
+func (h *Handler) client(ctx context.Context, asked oauth.Authorization, wrong error) (client.Client, error) {
+	if person, ok := errors.AsType[*fault.Error](wrong); ok {
+		return client.Client{}, person
+	}
+	c, err := h.Clients.Client(ctx, asked.ClientID)
+	if fault.Is(err, fault.NotFound) || err == nil && c.Disabled {
+		return client.Client{}, fault.Wrap(fault.Invalid, err, "No application is registered here under this client_id.")
+	}
+	if err != nil {
+		return client.Client{}, err
+	}
+	httpx.Annotate(ctx, slog.String("client", c.ID))
+	switch {
+	case asked.RedirectURI == "":
+		return c, fault.New(fault.Invalid, "The application did not say where to return to: the redirect_uri is missing.")
+	case !c.Returns(asked.RedirectURI):
+		return c, fault.New(fault.Invalid, "The application wants to return to an address that is not registered for it: the redirect_uri does not match.")
+	}
+	return c, nil
+}
+
+// resume goes on with a request that a step sends back.
+func (h *Handler) resume(w http.ResponseWriter, r *http.Request, id string) error {
+	req, c, err := h.load(r, id)
+	if err != nil {
+		return err
+	}
+	return h.proceed(w, r, req, c)
+}
+
+// again starts an expired attempt anew, as it was asked for.
+func (h *Handler) again(w http.ResponseWriter, r *http.Request, id string) error {
+	old, err := h.Jar.Get(r, id)
+	if err != nil {
+		return err
+	}
+	h.Jar.Drop(w, r, id)
+	now := h.Clock.Now()
+	req := grant.Request{
+		ID: carry.NewID(now), SupportCode: audit.NewSupportCode(), CSRF: old.CSRF,
+		StartedAt: now, ExpiresAt: now.Add(h.Lifetimes.Attempt), Asked: old.Asked, About: old.About,
+	}
+	req.Note(now, "request", "started again after "+old.SupportCode+" had expired")
+	return h.leave(w, r, req, route.Authorize)
+}
+
+// load returns an attempt of this browser that is still good, and its client.
+func (h *Handler) load(r *http.Request, id string) (grant.Request, client.Client, error) {
+	req, err := h.Jar.Get(r, id)
+	if err != nil {
+		return req, client.Client{}, err
+	}
+	httpx.Annotate(r.Context(), slog.String("support_code", req.SupportCode))
+	if !h.Clock.Now().Before(req.ExpiresAt) {
+		return req, client.Client{}, &grant.Stalled{
+			Request: req, StartAgain: h.Base + route.Authorize + "?again=" + req.ID,
+			Err: fault.New(fault.NotFound, "This page has expired."),
+		}
+	}
+	c, err := h.client(r.Context(), req.Asked, nil)
+	return req, c, err
+}
+
+// proceed does what the request still needs, or answers it.
+func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req grant.Request, c client.Client) error {
+	httpx.Annotate(r.Context(), slog.String("support_code", req.SupportCode))
+	now := h.Clock.Now()
+	if req.Answered.Canceled {
+		return h.fail(w, r, req, oauth.Errorf(oauth.AccessDenied, "The person did not go on."))
+	}
+	known, err := h.session(r, c)
+	if err != nil {
+		return err
+	}
+	if known != nil && !h.isMeant(req, known) {
+		if known.Session.ID == req.Answered.SessionID {
+			return h.fail(w, r, req, oauth.Errorf(oauth.LoginRequired, "Somebody else has logged in."))
+		}
+		known = nil
+	}
+	step := next(req, c, known, now)
+	if step != stepRespond && req.Asked.Prompt.None {
+		return h.fail(w, r, req, step.silentError())
+	}
+	switch step {
+	case stepLogin:
+		return h.leave(w, r, req, route.Login)
+	case stepConsent:
+		return h.leave(w, r, req, route.Consent)
+	default:
+		return h.respond(w, r, req, c, known, now)
+	}
+}
+
+// session returns the session of this browser, as long as it lives.
+func (h *Handler) session(r *http.Request, c client.Client) (*session.Known, error) {
+	value, ok := h.Cookies.Get(r, session.Cookie)
+	if !ok || !secret.Value(value).Is(secret.SessionPrefix) {
+		return nil, nil
+	}
+	known, err := h.Sessions.SessionByCookie(r.Context(), secret.Value(value).Hash(), c.ID)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return h.reuse(r.Context(), c, known)
+}
+
+// reuse asks the gate whether the session may answer for its person, and puts off
+// its idle timeout. A session that may not is as good as none: the person can
+// still log in another way.
+func (h *Handler) reuse(ctx context.Context, c client.Client, known session.Known) (*session.Known, error) {
+	_, err := h.Desk.Decide(ctx, grant.Case{
+		Path: grant.ReuseSession, Client: c,
+		User: &known.User, Identity: &known.Identity, Session: &known.Session,
+		Authorization: grant.Authorization{ConnectorID: known.Session.ConnectorID},
+	})
+	if denial, ok := errors.AsType[*grant.Denial](err); ok {
+		httpx.Annotate(ctx, slog.String("session", string(denial.Reason)))
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if now := h.Clock.Now(); known.Session.Stale(now, h.Lifetimes.SessionIdle) {
+		err = h.Sessions.TouchSession(ctx, known.Session.ID, now.Add(h.Lifetimes.SessionIdle))
+	}
+	return &known, err
+}
+
+// isMeant reports whether the session's person is the one that the client asks
+// about, and came the way that it asks for.
+func (h *Handler) isMeant(req grant.Request, known *session.Known) bool {
+	if by := req.Asked.ConnectorID; by != "" && by != known.Session.ConnectorID {
+		return false
+	}
+	return req.About == "" || req.About == known.User.ID
+}
+
+// leave keeps the request in the browser and sends it to a step.
+func (h *Handler) leave(w http.ResponseWriter, r *http.Request, req grant.Request, to string) error {
+	err := h.Jar.Put(w, r, req.ID, req)
+	if fault.Is(err, fault.Invalid) {
+		told := oauth.Wrap(oauth.InvalidRequest, err, "The request is too large to be kept while the person is away.")
+		return h.refuse(w, r, replyTo(req.Asked).error(told))
+	}
+	if err != nil {
+		return err
+	}
+	return httpx.SeeOther(w, r, h.Base+to+"?attempt="+req.ID)
+}

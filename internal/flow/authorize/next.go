@@ -1,0 +1,72 @@
+package authorize
+
+import (
+	"time"
+
+	"dex/internal/domain/client"
+	"dex/internal/domain/grant"
+	"dex/internal/domain/session"
+	"dex/internal/protocol/oauth"
+)
+
+// step is what an authorization needs next.
+type step uint8
+
+const (
+	stepLogin step = iota + 1
+	stepConsent
+	stepRespond
+)
+
+// next says what an authorization still needs. It looks at its arguments and
+// nothing else, so the order of the steps can be read, and tested, right here.
+func next(r grant.Request, c client.Client, s *session.Known, now time.Time) step {
+	if s == nil || !s.Session.Alive(now) {
+		return stepLogin
+	}
+	askAgain := r.Asked.Prompt.Login || r.Asked.Prompt.SelectAccount || r.Answered.Switch || !s.Session.Fresh(now, r.MaxAge())
+	switch {
+	case askAgain && s.Session.ID != r.Answered.SessionID: // unless this very request has done so
+		return stepLogin
+	case !consented(r, c, s):
+		return stepConsent
+	default:
+		return stepRespond
+	}
+}
+
+// consented reports whether the person has allowed what is asked. A client that
+// returns by a scheme which any application on the device may claim cannot be
+// told from another, so its person is asked each time: RFC 8252 section 8.6.
+func consented(r grant.Request, c client.Client, s *session.Known) bool {
+	now := len(r.Answered.Consent) > 0 && r.Answered.ConsentBy == s.User.ID
+	switch {
+	case now && len(r.Asked.Scopes.Without(r.Answered.Consent)) == 0:
+		return true
+	case r.Asked.Prompt.Consent, r.PrivateUse():
+		return false
+	default:
+		return c.Trusted || len(r.Asked.Scopes.Without(s.Consent)) == 0
+	}
+}
+
+// silentError is what a client hears that wanted nobody to be asked: OpenID
+// Connect Core section 3.1.2.6.
+func (s step) silentError() *oauth.Error {
+	if s == stepConsent {
+		return oauth.Errorf(oauth.ConsentRequired, "The person has not yet allowed this.")
+	}
+	return oauth.Errorf(oauth.LoginRequired, "The person has to log in.")
+}
+
+// allowed returns the scopes that the person has allowed, by whatever way.
+func allowed(r grant.Request, c client.Client, s *session.Known) oauth.Scopes {
+	switch {
+	case r.Answered.ConsentBy == s.User.ID && len(r.Answered.Consent) > 0:
+		return r.Answered.Consent
+	case c.Trusted:
+		return r.Asked.Scopes
+	default:
+		return s.Consent
+	}
+}

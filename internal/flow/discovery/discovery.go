@@ -1,0 +1,127 @@
+// Package discovery publishes how we describe ourselves, and the keys by which our
+// tokens are verified. Both are answered from memory, with or without a database.
+package discovery
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"dex/internal/base/httpx"
+	"dex/internal/base/route"
+	"dex/internal/domain/client"
+	"dex/internal/domain/credential"
+	"dex/internal/domain/key"
+	"dex/internal/protocol/jose"
+	"dex/internal/protocol/oauth"
+)
+
+// Handler serves metadata and keys.
+type Handler struct {
+	Issuer     string
+	Algorithms []jose.Algorithm // of ID tokens
+	GrantTypes []string
+	Locales    []string
+	Ring       *key.Ring
+	MaxAge     time.Duration // of the key set, in caches
+
+	keys atomic.Pointer[keySet]
+}
+
+// keySet is the key set as it was last written.
+type keySet struct {
+	ids []string
+	doc httpx.Document
+}
+
+// metadataMaxAge is how long caches may keep the metadata.
+const metadataMaxAge = 5 * time.Minute
+
+// Routes adds the flow to a mux. The metadata is made once: it says what the
+// program can do, and that does not change while it runs.
+func (h *Handler) Routes(mux *http.ServeMux, onError httpx.ErrorFunc) error {
+	body, err := json.Marshal(h.metadata())
+	if err != nil {
+		return err
+	}
+	doc := httpx.NewDocument("application/json", body, metadataMaxAge)
+	serve := public(func(w http.ResponseWriter, r *http.Request) error { return httpx.ServeDocument(w, r, doc) })
+	mux.Handle("GET "+route.Discovery, httpx.Handle(serve, onError))
+	mux.Handle("GET "+route.OAuthMetadata, httpx.Handle(serve, onError))
+	mux.Handle("GET "+route.Keys, httpx.Handle(public(h.serveKeys), onError))
+	return nil
+}
+
+// public lets pages of every origin read the answer: it is the same for everybody.
+func public(f httpx.HandlerFunc) httpx.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Access-Control-Allow-Origin", "*")
+		w.Header().Set("Cross-Origin-Resource-Policy", "cross-origin")
+		return f(w, r)
+	}
+}
+
+// serveKeys answers with the key set. It is written anew only when it changes.
+func (h *Handler) serveKeys(w http.ResponseWriter, r *http.Request) error {
+	keys := h.Ring.Published()
+	ids := make([]string, len(keys))
+	for i, k := range keys {
+		ids[i] = k.KID
+	}
+	set := h.keys.Load()
+	if set == nil || !slices.Equal(set.ids, ids) {
+		body, err := jose.MarshalJWKS(keys)
+		if err != nil {
+			return err
+		}
+		set = &keySet{ids: ids, doc: httpx.NewDocument("application/json", body, h.MaxAge)}
+		h.keys.Store(set)
+	}
+	return httpx.ServeDocument(w, r, set.doc)
+}
+
+// metadata describes what is there and nothing else: OpenID Connect Discovery
+// section 3, RFC 8414 section 2.
+func (h *Handler) metadata() oauth.Metadata {
+	confidential := []oauth.AuthMethod{oauth.AuthSecretBasic, oauth.AuthSecretPost, oauth.AuthPrivateKeyJWT}
+	all := append(slices.Clone(confidential), oauth.AuthNone)
+	return oauth.Metadata{
+		Issuer:                   h.Issuer,
+		AuthorizationEndpoint:    h.Issuer + route.Authorize,
+		TokenEndpoint:            h.Issuer + route.Token,
+		UserinfoEndpoint:         h.Issuer + route.Userinfo,
+		JWKSURI:                  h.Issuer + route.Keys,
+		RevocationEndpoint:       h.Issuer + route.Revoke,
+		IntrospectionEndpoint:    h.Issuer + route.Introspect,
+		EndSessionEndpoint:       h.Issuer + route.Logout,
+		ScopesSupported:          []string{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopeGroups, oauth.ScopeOffline},
+		ResponseTypesSupported:   []oauth.ResponseType{oauth.ResponseTypeCode},
+		ResponseModesSupported:   []oauth.ResponseMode{oauth.ModeQuery, oauth.ModeFragment, oauth.ModeFormPost},
+		GrantTypesSupported:      h.GrantTypes,
+		CodeChallengeMethods:     []string{oauth.MethodS256},
+		SubjectTypesSupported:    []string{"public"},
+		IDTokenSigningAlgs:       h.Algorithms,
+		TokenAuthMethods:         all,
+		TokenAuthSigningAlgs:     client.AssertionAlgs(),
+		RevocationAuthMethods:    all,
+		RevocationAuthAlgs:       client.AssertionAlgs(),
+		IntrospectionAuthMethods: confidential,
+		IntrospectionAuthAlgs:    client.AssertionAlgs(),
+		ClaimsSupported:          claims,
+		ClaimTypesSupported:      []string{"normal"},
+		ACRValuesSupported:       []string{credential.SingleFactor, credential.MultiFactor},
+		PromptValuesSupported:    []string{"none", "login", "consent", "select_account"},
+		DisplayValuesSupported:   []string{"page"},
+		UILocalesSupported:       h.Locales,
+		ResponseIssSupported:     true,
+	}
+}
+
+// claims are the claims that tokens and userinfo may hold.
+var claims = []string{
+	"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "sid", "at_hash",
+	"name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture",
+	"website", "gender", "birthdate", "zoneinfo", "locale", "email", "email_verified", "groups",
+}

@@ -1,0 +1,308 @@
+// Package logout ends sessions: asked by a client (OpenID Connect RP-Initiated
+// Logout 1.0) or by the person, here and at the provider that they came by.
+package logout
+
+import (
+	"encoding/base64"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"dex/internal/base/carry"
+	"dex/internal/base/clock"
+	"dex/internal/base/fault"
+	"dex/internal/base/httpx"
+	"dex/internal/base/route"
+	"dex/internal/base/seal"
+	"dex/internal/base/secret"
+	"dex/internal/connector/roster"
+	"dex/internal/domain/client"
+	"dex/internal/domain/mint"
+	"dex/internal/domain/session"
+	"dex/web"
+)
+
+// Handler serves the logout endpoint.
+type Handler struct {
+	Issuer   string
+	Base     string // the path of the issuer, before every route
+	Origin   string // of the issuer
+	Clients  client.Store
+	Sessions session.Store
+	Roster   *roster.Roster
+	Find     mint.KeyFinder
+	Jar      carry.Jar[Leaving]
+	CSRF     *seal.MACKey
+	Cookies  httpx.Cookies
+	Pages    *web.Renderer
+	Clock    clock.Clock
+}
+
+// Leaving is where a person goes once the provider that they came by has let them
+// go, too.
+type Leaving struct {
+	ClientName string `json:"n,omitempty"`
+	ReturnTo   string `json:"r,omitempty"` // checked before it was kept
+}
+
+// Routes adds the flow to a mux. Errors end at onError.
+func (h *Handler) Routes(mux *http.ServeMux, onError httpx.ErrorFunc) {
+	mux.Handle("GET "+route.Logout, httpx.Handle(h.get, onError))
+	mux.Handle("POST "+route.Logout, httpx.Handle(h.post, onError))
+	mux.Handle("POST "+route.LogoutConfirm, httpx.Handle(httpx.SameOrigin(h.Origin, h.confirm), onError))
+	mux.Handle("GET "+route.LogoutDone, httpx.Handle(h.done, onError))
+}
+
+// parameters are what a client may send along, RP-Initiated Logout section 2.
+var parameters = []string{"id_token_hint", "logout_hint", "client_id", "post_logout_redirect_uri", "state", "ui_locales"}
+
+// get ends the session if the client shows that it is meant, and asks the person
+// if not.
+func (h *Handler) get(w http.ResponseWriter, r *http.Request) error {
+	params, err := httpx.Query(r)
+	if err != nil {
+		return err
+	}
+	asked, err := h.read(r, params)
+	if err != nil {
+		return err
+	}
+	known, err := h.session(r)
+	if err != nil {
+		return err
+	}
+	if known == nil || asked.means(known) {
+		return h.end(w, r, asked, known)
+	}
+	return h.ask(w, r, asked, known, params)
+}
+
+// post takes a request that a client's page sent as a form. The browser showed no
+// cookies with it, so it is asked to come again by itself.
+func (h *Handler) post(w http.ResponseWriter, r *http.Request) error {
+	form, err := httpx.ReadForm(w, r, 12<<10) // it has to fit into an address
+	if err != nil {
+		return err
+	}
+	kept := url.Values{}
+	for _, name := range parameters {
+		if values, ok := form[name]; ok {
+			kept[name] = values
+		}
+	}
+	return httpx.SeeOther(w, r, h.Base+route.Logout+"?"+kept.Encode())
+}
+
+// request is what a client asks for.
+type request struct {
+	client   *client.Client
+	subject  string // of the hint
+	session  string // of the hint
+	returnTo string // checked; with the state
+	locales  []string
+}
+
+// means reports whether the hint shows that this very session is meant.
+func (q request) means(known *session.Known) bool {
+	return q.session != "" && q.session == known.Session.ID || q.session == "" && q.subject != "" && q.subject == known.User.ID
+}
+
+// read reads a request. Where to return to counts only together with an ID token
+// of ours that says which client asks: RP-Initiated Logout section 3.
+func (h *Handler) read(r *http.Request, params url.Values) (request, error) {
+	var q request
+	for _, name := range parameters {
+		if len(params[name]) > 1 {
+			return q, fault.New(fault.Invalid, "The application's request is not valid. The parameter %s is there more than once.", name)
+		}
+	}
+	if locales := params.Get("ui_locales"); locales != "" && len(locales) < 256 {
+		q.locales = []string{locales}
+	}
+	subject, hint, ok := mint.ReadIDTokenHint(params.Get("id_token_hint"), h.Issuer, h.Find)
+	clientID := params.Get("client_id")
+	if !ok || clientID != "" && clientID != hint.Client() {
+		return q, nil // nobody we know of asks; the person may still want to leave
+	}
+	c, err := h.Clients.Client(r.Context(), hint.Client())
+	if fault.Is(err, fault.NotFound) || err == nil && c.Disabled {
+		return q, nil
+	}
+	if err != nil {
+		return q, err
+	}
+	httpx.Annotate(r.Context(), slog.String("client", c.ID))
+	q.client, q.subject, q.session = &c, subject, hint.SessionID
+	if to := params.Get("post_logout_redirect_uri"); slices.Contains(c.PostLogoutRedirectURIs, to) {
+		q.returnTo = withState(to, params.Get("state"))
+	}
+	return q, nil
+}
+
+func withState(uri, state string) string {
+	if state == "" {
+		return uri
+	}
+	u, err := url.Parse(uri)
+	if err != nil {
+		return uri // it is registered, so it parses
+	}
+	if u.RawQuery != "" {
+		u.RawQuery += "&"
+	}
+	u.RawQuery += url.Values{"state": {state}}.Encode()
+	return u.String()
+}
+
+// session returns the session of this browser, if it has one.
+func (h *Handler) session(r *http.Request) (*session.Known, error) {
+	value, ok := h.Cookies.Get(r, session.Cookie)
+	if !ok || !secret.Value(value).Is(secret.SessionPrefix) {
+		return nil, nil
+	}
+	known, err := h.Sessions.SessionByCookie(r.Context(), secret.Value(value).Hash(), "")
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &known, nil
+}
+
+// end ends the session here, then at the provider that the person came by, and
+// sends them on.
+func (h *Handler) end(w http.ResponseWriter, r *http.Request, asked request, known *session.Known) error {
+	leaving := Leaving{ReturnTo: asked.returnTo}
+	if asked.client != nil {
+		leaving.ClientName = asked.client.Name
+	}
+	h.Cookies.Clear(w, session.Cookie)
+	if known == nil {
+		return h.goodbye(w, r, leaving, asked.locales)
+	}
+	if err := h.Sessions.EndSession(r.Context(), known.Session.ID, h.Clock.Now()); err != nil {
+		return err
+	}
+	id := carry.NewID(h.Clock.Now())
+	upstream := h.upstream(r, known, id)
+	if upstream == "" {
+		return h.goodbye(w, r, leaving, asked.locales)
+	}
+	if err := h.Jar.Put(w, r, id, leaving); err != nil {
+		return err
+	}
+	return httpx.SeeOther(w, r, upstream)
+}
+
+// upstream returns where the session of the provider is ended, if there is such a
+// place. That it cannot be found out keeps nobody from leaving.
+func (h *Handler) upstream(r *http.Request, known *session.Known, state string) string {
+	if len(known.Session.Upstream) == 0 {
+		return ""
+	}
+	c, err := h.Roster.Connector(r.Context(), known.Session.ConnectorID)
+	if err != nil {
+		return ""
+	}
+	to, err := c.EndURL(r.Context(), known.Session.Upstream, h.Issuer+route.LogoutDone, state)
+	if err != nil {
+		httpx.LogError(r.Context(), err)
+		return ""
+	}
+	return to
+}
+
+// done takes the browser back from the provider's logout.
+func (h *Handler) done(w http.ResponseWriter, r *http.Request) error {
+	params, err := httpx.Query(r)
+	if err != nil {
+		return err
+	}
+	id := params.Get("state")
+	leaving, err := h.Jar.Get(r, id)
+	if fault.Is(err, fault.NotFound) {
+		leaving = Leaving{}
+	} else if err != nil {
+		return err
+	}
+	h.Jar.Drop(w, r, id)
+	return h.goodbye(w, r, leaving, nil)
+}
+
+// goodbye sends the person back to the application, or says that they are out.
+func (h *Handler) goodbye(w http.ResponseWriter, r *http.Request, l Leaving, locales []string) error {
+	if l.ReturnTo != "" {
+		return httpx.SeeOther(w, r, l.ReturnTo)
+	}
+	return h.Pages.Render(w, r, web.View{Page: donePage{ClientName: l.ClientName}, Locales: locales})
+}
+
+// donePage says that the person is signed out.
+type donePage struct{ ClientName, ReturnURL string }
+
+func (donePage) Template() string { return "logout/done.html" }
+
+// confirmPage asks whether the person wants to sign out.
+type confirmPage struct {
+	ClientName, UserName, UserEmail string
+	Action, CSRF                    string
+	Carry                           []carried
+}
+
+type carried struct{ Name, Value string }
+
+func (confirmPage) Template() string { return "logout/confirm.html" }
+
+func (h *Handler) ask(w http.ResponseWriter, r *http.Request, asked request, known *session.Known, params url.Values) error {
+	page := confirmPage{
+		UserName: known.Identity.Profile.Name, UserEmail: known.Identity.Profile.Email,
+		Action: h.Base + route.LogoutConfirm, CSRF: h.token(known),
+	}
+	if asked.client != nil {
+		page.ClientName = asked.client.Name
+	}
+	for _, name := range parameters {
+		if value := params.Get(name); value != "" {
+			page.Carry = append(page.Carry, carried{name, value})
+		}
+	}
+	view := web.View{Page: page, Locales: asked.locales}
+	// The browser holds the redirects that follow the form to the policy too.
+	if target, ok := httpx.FormTarget(asked.returnTo); ok {
+		view.FormAction = append(view.FormAction, target)
+	}
+	if target, ok := httpx.FormTarget(h.upstream(r, known, "state")); ok {
+		view.FormAction = append(view.FormAction, target)
+	}
+	return h.Pages.Render(w, r, view)
+}
+
+func (h *Handler) token(known *session.Known) string {
+	sum := h.CSRF.Sum(known.Session.ID)
+	return base64.RawURLEncoding.EncodeToString(sum[:])
+}
+
+// confirm ends the session: the person has said so.
+func (h *Handler) confirm(w http.ResponseWriter, r *http.Request) error {
+	form, err := httpx.ReadForm(w, r, httpx.DefaultFormLimit)
+	if err != nil {
+		return err
+	}
+	asked, err := h.read(r, form)
+	if err != nil {
+		return err
+	}
+	known, err := h.session(r)
+	if err != nil {
+		return err
+	}
+	if known != nil {
+		sum, err := base64.RawURLEncoding.DecodeString(form.Get("csrf"))
+		if err != nil || !h.CSRF.Verify(sum, known.Session.ID) {
+			return fault.New(fault.Denied, "This form does not belong to your session. Go back, reload the page and try again.")
+		}
+	}
+	return h.end(w, r, asked, known)
+}

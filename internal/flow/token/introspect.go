@@ -1,0 +1,136 @@
+package token
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"dex/internal/base/fault"
+	"dex/internal/base/httpx"
+	"dex/internal/base/secret"
+	"dex/internal/domain/client"
+	"dex/internal/domain/grant"
+	"dex/internal/domain/mint"
+	"dex/internal/protocol/jose"
+	"dex/internal/protocol/oauth"
+)
+
+// introspect tells a resource server what a token is worth, RFC 7662. Whatever is
+// wrong with a token looks the same: it is not active.
+func (h *Handler) introspect(w http.ResponseWriter, r *http.Request) error {
+	c, query, err := h.question(w, r)
+	if err != nil {
+		return err
+	}
+	if c.Public {
+		return refused(fault.New(fault.Denied, "a client that keeps no secret may not introspect"))
+	}
+	answer, err := h.worth(r.Context(), c, query.Token)
+	if err != nil {
+		return err
+	}
+	return httpx.WriteJSON(w, http.StatusOK, answer)
+}
+
+// question reads which client asks about which token.
+func (h *Handler) question(w http.ResponseWriter, r *http.Request) (client.Client, oauth.TokenQuery, error) {
+	var form url.Values
+	form, err := httpx.ReadForm(w, r, httpx.DefaultFormLimit)
+	if err != nil {
+		return client.Client{}, oauth.TokenQuery{}, err
+	}
+	c, err := h.authenticate(w, r, form)
+	if err != nil {
+		return c, oauth.TokenQuery{}, err
+	}
+	query, err := oauth.ParseTokenQuery(form)
+	return c, query, err
+}
+
+// worth says what a token is worth to the client that asks. It says so to nobody
+// but the client that holds the token and those in its audience.
+func (h *Handler) worth(ctx context.Context, asks client.Client, token secret.Value) (oauth.IntrospectionResponse, error) {
+	if strings.HasPrefix(string(token), secret.RefreshPrefix) {
+		return h.worthOfRefresh(ctx, asks, token)
+	}
+	claims, err := mint.ReadAccessToken(string(token), h.Issuer, h.Ring.Find, h.Clock.Now())
+	if err != nil || claims.ClientID != asks.ID && !slices.Contains(claims.Audience, asks.ID) {
+		return oauth.IntrospectionResponse{}, nil
+	}
+	if ok, err := h.stands(ctx, claims); !ok || err != nil {
+		return oauth.IntrospectionResponse{}, err
+	}
+	return oauth.IntrospectionResponse{
+		Active: true, TokenType: oauth.TokenTypeBearer,
+		Issuer: claims.Issuer, Subject: claims.Subject, Audience: claims.Audience, ClientID: claims.ClientID,
+		Scope: claims.Scope, ID: claims.ID, Expiry: claims.Expiry, IssuedAt: claims.IssuedAt,
+		AuthTime: claims.AuthTime, ACR: claims.ACR,
+	}, nil
+}
+
+// stands reports whether what an access token was issued for still stands.
+func (h *Handler) stands(ctx context.Context, claims mint.AccessClaims) (bool, error) {
+	holder, err := h.Clients.Client(ctx, claims.ClientID)
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if claims.GrantID == "" {
+		return h.standsAlone(ctx, holder, claims)
+	}
+	known, err := h.Grants.Grant(ctx, claims.GrantID, claims.ID)
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	_, err = h.Desk.Decide(ctx, known.Case(grant.Introspect, holder))
+	return notDenied(err)
+}
+
+// standsAlone reports whether a token that a client has for itself still stands. No
+// grant is kept of it, so it says itself when it was issued.
+func (h *Handler) standsAlone(ctx context.Context, holder client.Client, claims mint.AccessClaims) (bool, error) {
+	revoked, err := h.Grants.TokenRevoked(ctx, claims.ID)
+	if err != nil {
+		return false, err
+	}
+	_, err = h.Desk.Decide(ctx, grant.Case{
+		Path: grant.IntrospectOwn, Client: holder, TokenRevoked: revoked,
+		Authorization: grant.Authorization{ClientID: holder.ID, IssuedAt: claims.IssuedAt.Time()},
+	})
+	return notDenied(err)
+}
+
+// worthOfRefresh says what a refresh token is worth: only to the client that holds
+// it, and only the newest one.
+func (h *Handler) worthOfRefresh(ctx context.Context, asks client.Client, token secret.Value) (oauth.IntrospectionResponse, error) {
+	t, ok := h.Refresh.Read(token)
+	if !ok {
+		return oauth.IntrospectionResponse{}, nil
+	}
+	known, err := h.Grants.Grant(ctx, t.GrantID, "")
+	if fault.Is(err, fault.NotFound) {
+		return oauth.IntrospectionResponse{}, nil
+	}
+	if err != nil {
+		return oauth.IntrospectionResponse{}, err
+	}
+	a, now := known.Authorization, h.Clock.Now()
+	if a.ClientID != asks.ID || known.Family.Present(t.Generation, 0, now) != grant.Rotate {
+		return oauth.IntrospectionResponse{}, nil
+	}
+	_, err = h.Desk.Decide(ctx, known.Case(grant.Introspect, asks))
+	if ok, err := notDenied(err); !ok || err != nil {
+		return oauth.IntrospectionResponse{}, err
+	}
+	return oauth.IntrospectionResponse{
+		Active: true, Issuer: h.Issuer, Subject: a.UserID, ClientID: a.ClientID, Scope: a.Scopes.String(),
+		Expiry: jose.DateOf(known.Family.IdleUntil), IssuedAt: jose.DateOf(known.Family.RotatedAt),
+	}, nil
+}

@@ -1,0 +1,223 @@
+// Package token is where clients come by themselves, without a browser: the token
+// endpoint with one file for each grant type, introspection and revocation.
+//
+// A grant only proves; the endpoint does the rest. It authenticates the client,
+// asks the gate, and mints, so that no grant can forget to.
+package token
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+
+	"dex/internal/base/clock"
+	"dex/internal/base/fault"
+	"dex/internal/base/httpx"
+	"dex/internal/base/route"
+	"dex/internal/domain/client"
+	"dex/internal/domain/grant"
+	"dex/internal/domain/key"
+	"dex/internal/domain/mint"
+	"dex/internal/domain/tenant"
+	"dex/internal/domain/user"
+	"dex/internal/protocol/oauth"
+)
+
+// Handler serves the token, introspection and revocation endpoints.
+type Handler struct {
+	Issuer    string
+	Lifetimes tenant.Lifetimes
+	Clients   client.Store
+	Grants    grant.Store
+	Desk      grant.Desk
+	Mint      *mint.Mint
+	Refresh   mint.RefreshTokens
+	Ring      *key.Ring
+	Clock     clock.Clock
+	Types     []Grant // the grant types that are served
+}
+
+// Grant turns one kind of proof into what the client is entitled to.
+type Grant interface {
+	// Type is the grant_type that it answers to.
+	Type() string
+	// Redeem checks the proof in req and returns what it entitles the client to,
+	// with the gate's permit. It returns an [oauth.Error] if the proof does not hold,
+	// or the gate's [grant.Denial].
+	Redeem(ctx context.Context, c client.Client, req oauth.TokenRequest) (Entitlement, error)
+}
+
+// Entitlement is what a proof entitles a client to.
+type Entitlement struct {
+	Permit  grant.Permit
+	Profile *user.Profile     // of the person; nil if the client acts for itself
+	Refresh mint.RefreshToken // the refresh token that goes with it; its zero value is none
+}
+
+// Routes adds the flow to a mux.
+func (h *Handler) Routes(mux *http.ServeMux) {
+	mux.Handle("POST "+route.Token, h.endpoint(h.serve))
+	mux.Handle("POST "+route.Introspect, h.endpoint(h.introspect))
+	mux.Handle("POST "+route.Revoke, h.endpoint(h.revoke))
+	for _, path := range []string{route.Token, route.Revoke} {
+		mux.Handle("OPTIONS "+path, httpx.Handle(h.preflight, writeError))
+	}
+}
+
+// endpoint serves what no cache may keep. All answers say so already, in the way of
+// HTTP/1.1; RFC 6749 section 5.1 asks for the older one beside it.
+func (h *Handler) endpoint(f httpx.HandlerFunc) http.Handler {
+	return httpx.Handle(func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Pragma", "no-cache")
+		return f(w, r)
+	}, writeError)
+}
+
+// serve answers a token request, RFC 6749 section 3.2.
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
+	form, err := httpx.ReadForm(w, r, httpx.DefaultFormLimit)
+	if err != nil {
+		return err
+	}
+	c, err := h.authenticate(w, r, form)
+	if err != nil {
+		return err
+	}
+	req, err := oauth.ParseTokenRequest(form)
+	if err != nil {
+		return err
+	}
+	httpx.Annotate(r.Context(), slog.String("grant_type", clip(req.GrantType)))
+	g, err := h.grantFor(c, req.GrantType)
+	if err != nil {
+		return err
+	}
+	e, err := g.Redeem(r.Context(), c, req)
+	if err != nil {
+		return err
+	}
+	answer, err := h.Mint.Tokens(e.Permit, c, e.Profile, h.Clock.Now())
+	if err != nil {
+		return err
+	}
+	if e.Refresh.Generation > 0 {
+		answer.RefreshToken = string(h.Refresh.Token(e.Refresh))
+	}
+	return httpx.WriteJSON(w, http.StatusOK, answer)
+}
+
+func (h *Handler) grantFor(c client.Client, grantType string) (Grant, error) {
+	for _, g := range h.Types {
+		if g.Type() != grantType {
+			continue
+		}
+		if !c.May(grantType) {
+			return nil, oauth.Errorf(oauth.UnauthorizedClient, "This client may not use this grant type.")
+		}
+		return g, nil
+	}
+	return nil, oauth.Errorf(oauth.UnsupportedGrantType, "There is no such grant type here.")
+}
+
+// authenticate finds out which client asks, RFC 6749 section 2.3. All that can be
+// wrong looks the same from outside.
+func (h *Handler) authenticate(w http.ResponseWriter, r *http.Request, form url.Values) (client.Client, error) {
+	ctx := r.Context()
+	if r.URL.RawQuery != "" {
+		return client.Client{}, oauth.Errorf(oauth.InvalidRequest, "Parameters belong in the body.")
+	}
+	cred, err := oauth.ParseCredentials(r.Header.Values("Authorization"), form)
+	if err != nil {
+		return client.Client{}, err
+	}
+	httpx.Annotate(ctx, slog.String("client", clip(cred.ClientID)))
+	c, err := h.Clients.Client(ctx, cred.ClientID)
+	if fault.Is(err, fault.NotFound) {
+		return client.Client{}, refused(err)
+	}
+	if err != nil {
+		return client.Client{}, err
+	}
+	now := h.Clock.Now()
+	used, err := client.Authenticate(c, cred, client.Endpoint{Issuer: h.Issuer, URL: h.Issuer + route.Token}, now)
+	if err != nil {
+		return client.Client{}, refused(err)
+	}
+	if !used.Expires.IsZero() {
+		err := h.Clients.ConsumeAssertion(ctx, c.ID, used.JTI, used.Expires, now)
+		if fault.Is(err, fault.Conflict) {
+			return client.Client{}, refused(err)
+		}
+		if err != nil {
+			return client.Client{}, err
+		}
+	}
+	allowOrigin(w, r, c)
+	return c, nil
+}
+
+func refused(cause error) error {
+	return oauth.Wrap(oauth.InvalidClient, cause, "Client authentication failed.")
+}
+
+// writeError answers a client whose request failed, RFC 6749 section 5.2. Every
+// error of this flow leaves through here.
+func writeError(w http.ResponseWriter, r *http.Request, err error) {
+	told := translate(err)
+	status := told.Status()
+	switch {
+	case told.Code == oauth.InvalidClient:
+		w.Header().Set("WWW-Authenticate", `Basic realm="dex"`)
+	case told.Code == oauth.TemporarilyUnavailable:
+		w.Header().Set("Retry-After", "1")
+	case errors.Is(err, httpx.ErrTooLarge), errors.Is(err, httpx.ErrContentType):
+		status = httpx.Status(err)
+	}
+	if err := httpx.WriteJSON(w, status, told); err != nil {
+		httpx.LogError(r.Context(), err)
+	}
+}
+
+// translate says in the protocol's words what went wrong.
+func translate(err error) *oauth.Error {
+	if told, ok := errors.AsType[*oauth.Error](err); ok {
+		return told
+	}
+	if denial, ok := errors.AsType[*grant.Denial](err); ok {
+		return toldOf(denial)
+	}
+	switch fault.Of(err) {
+	case fault.Invalid:
+		f, _ := errors.AsType[*fault.Error](err)
+		return oauth.Wrap(oauth.InvalidRequest, err, "%s", f.Message)
+	case fault.Unavailable, fault.Throttled:
+		return oauth.Wrap(oauth.TemporarilyUnavailable, err, "Please try again in a moment.")
+	default:
+		return oauth.Wrap(oauth.ServerError, err, "Something went wrong on our side.")
+	}
+}
+
+// toldOf says what the client hears of a closed gate.
+func toldOf(d *grant.Denial) *oauth.Error {
+	switch d.Reason {
+	case grant.ClientDisabled:
+		return oauth.Wrap(oauth.InvalidClient, d, "Client authentication failed.")
+	case grant.GrantTypeMissing:
+		return oauth.Wrap(oauth.UnauthorizedClient, d, "This client may not use this grant type.")
+	case grant.ScopeNotAllowed, grant.AudienceNotAllowed:
+		return oauth.Wrap(oauth.InvalidScope, d, "This client may not have these scopes any more.")
+	default:
+		return invalidGrant(d)
+	}
+}
+
+// invalidGrant is what a client hears of a proof that does not hold, whatever the
+// reason.
+func invalidGrant(cause error) *oauth.Error {
+	return oauth.Wrap(oauth.InvalidGrant, cause, "The grant is not valid, or not valid any more.")
+}
+
+// clip bounds what a sender can write into the log.
+func clip(s string) string { return s[:min(len(s), 64)] }
