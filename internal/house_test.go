@@ -172,6 +172,7 @@ func wrongImports(s source) (faults []string) {
 		imported, _ := strconv.Unquote(spec.Path.Value)
 		folder, ours := strings.CutPrefix(imported, "dex/")
 		switch to := wing(folder); {
+		case isForTests(s.folder()) && to == "test": // it starts what tests need
 		case !ours:
 			if slices.Contains(beneath[from], imported) {
 				faults = append(faults, fmt.Sprintf("imports %s, which %s has no business with", imported, from))

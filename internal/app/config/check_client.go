@@ -24,6 +24,8 @@ const (
 	authJWT     = "private_key_jwt"
 	authNone    = "none"
 	profileOpen = "openid"
+
+	accountPrefix = "usr_" // of every account's id
 )
 
 func checkClients(s *Settings, f *findings) {
@@ -41,6 +43,8 @@ func checkClients(s *Settings, f *findings) {
 			f.add(at+".id", "must be visible ASCII characters, %d at most", maxName)
 		case taken:
 			f.add(at+".id", "clients[%d] has this id", first)
+		case strings.HasPrefix(c.ID, accountPrefix):
+			f.add(at+".id", "must not begin with %s, as accounts do: a token that the client has for itself names it where others name a person", accountPrefix)
 		default:
 			clients[c.ID] = i
 		}

@@ -1,16 +1,15 @@
 package config
 
 import (
-	"encoding/base64"
-	"errors"
 	"fmt"
-	"net/mail"
 	"net/url"
 	"regexp"
-	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"dex/internal/domain/credential"
+	"dex/internal/domain/user"
 )
 
 // The limits of what a user can be called. A subject is at most 255 characters
@@ -21,7 +20,6 @@ var (
 	connectorID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 	domainName  = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$`)
 	languageTag = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)
-	bcryptHash  = regexp.MustCompile(`^\$2[aby]\$(0[4-9]|[12][0-9]|3[01])\$[./A-Za-z0-9]{53}$`)
 )
 
 func checkConnectors(s *Settings, f *findings) {
@@ -87,8 +85,14 @@ func checkUsers(s *Settings, f *findings) {
 			ids[u.ID] = i
 		}
 		for _, name := range []struct{ path, value string }{{".username", u.Username}, {".email", u.Email}} {
-			key := strings.ToLower(name.value)
-			if key == "" {
+			if name.value == "" {
+				continue
+			}
+			key, err := credential.Canonical(name.value)
+			if err != nil {
+				if name.path == ".username" && printable(name.value) {
+					f.add(at+name.path, "cannot serve to log in: letters of one script, digits and signs, without invisible ones")
+				}
 				continue
 			}
 			if first, taken := owners[key]; taken && first != i {
@@ -141,52 +145,12 @@ func checkPassword(s *Settings, u *User, at string, f *findings) {
 	case f.given(at+".password") && public(s, f):
 		f.add(at+".password", `use password_hash; "dex-worker hash-password" makes one`)
 	case f.given(at + ".password_hash"):
-		if err := validHash(string(u.PasswordHash)); err != nil {
-			f.add(at+".password_hash", "%s", err)
+		// A hash is known good before the first login, and none is so expensive that a
+		// login stops the server.
+		if err := credential.ParseHash(string(u.PasswordHash)); err != nil {
+			f.add(at+".password_hash", `is no hash that can be checked (%s); "dex-worker hash-password" makes one`, err)
 		}
 	}
-}
-
-// validHash says what is wrong with the hash of a password. A hash is known good
-// before the first login, and none is so expensive that a login stops the server.
-func validHash(hash string) error {
-	if strings.HasPrefix(hash, "$2") {
-		if !bcryptHash.MatchString(hash) {
-			return errors.New("is no bcrypt hash of the form $2b$10$… with 60 characters")
-		}
-		return nil
-	}
-	wrong := errors.New(`must be an argon2id or bcrypt hash; "dex-worker hash-password" makes one`)
-	parts := strings.Split(hash, "$")
-	if len(parts) != 6 || parts[0] != "" || parts[1] != "argon2id" {
-		return wrong
-	}
-	if parts[2] != "v=19" {
-		return errors.New("must be of argon2 version 19")
-	}
-	costs := strings.Split(parts[3], ",")
-	if len(costs) != 3 {
-		return wrong
-	}
-	for i, limit := range []struct {
-		name      string
-		low, high uint64
-	}{{"m=", 8, 1 << 20}, {"t=", 1, 64}, {"p=", 1, 64}} {
-		value, ok := strings.CutPrefix(costs[i], limit.name)
-		n, err := strconv.ParseUint(value, 10, 32)
-		if !ok || err != nil {
-			return wrong
-		}
-		if n < limit.low || n > limit.high {
-			return fmt.Errorf("has a cost out of bounds: %sN must be from %d to %d", limit.name, limit.low, limit.high)
-		}
-	}
-	salt, saltErr := base64.RawStdEncoding.Strict().DecodeString(parts[4])
-	sum, sumErr := base64.RawStdEncoding.Strict().DecodeString(parts[5])
-	if saltErr != nil || sumErr != nil || len(salt) < 8 || len(salt) > 64 || len(sum) < 16 || len(sum) > 64 {
-		return wrong
-	}
-	return nil
 }
 
 // printable reports whether a name shows as what it is.
@@ -215,8 +179,8 @@ func visibleASCII(s string, most int) bool {
 }
 
 func validEmail(s string) bool {
-	a, err := mail.ParseAddress(s)
-	return err == nil && a.Address == s && a.Name == "" && len(s) <= maxName && printable(s) && !strings.ContainsAny(s, "\"<> ")
+	_, err := user.ParseEmail(s)
+	return err == nil
 }
 
 // webURL reports whether a page may send people to a URL: https, or http on this

@@ -84,7 +84,7 @@ type loader struct {
 func (l *loader) file(s *Settings) bool {
 	data, err := l.read(s.File, maxFile)
 	if err != nil {
-		l.addAt(l.places["config"], "", "cannot read the configuration file: %s", cause(err))
+		l.addAt(l.places["config"], "", "cannot read the configuration file %s: %s", s.File, cause(err))
 		return false
 	}
 	d := decoder{
@@ -122,7 +122,7 @@ func readFile(name string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s is larger than %d KiB", name, limit>>10)
+		return nil, fmt.Errorf("it is larger than %d KiB", limit>>10)
 	}
 	return data, nil
 }

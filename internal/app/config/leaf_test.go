@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"dex/internal/domain/credential"
 )
 
 func TestDurations(t *testing.T) {
@@ -107,7 +109,7 @@ func TestHashes(t *testing.T) {
 		"$2a$10$2b2cU8CPhOTaGrs1HRQuAueS7JTT5ZHsHSzYiFPm1leZck7Mc8T4W",
 		"$2y$12$2b2cU8CPhOTaGrs1HRQuAueS7JTT5ZHsHSzYiFPm1leZck7Mc8T4W",
 	} {
-		if err := validHash(hash); err != nil {
+		if err := credential.ParseHash(hash); err != nil {
 			t.Errorf("%s: %v", hash, err)
 		}
 	}
@@ -129,7 +131,7 @@ func TestHashes(t *testing.T) {
 		"$2a$10$tooshort", "$2a$03$2b2cU8CPhOTaGrs1HRQuAueS7JTT5ZHsHSzYiFPm1leZck7Mc8T4W", "$2a$32$2b2cU8CPhOTaGrs1HRQuAueS7JTT5ZHsHSzYiFPm1leZck7Mc8T4W",
 		"$2x$10$2b2cU8CPhOTaGrs1HRQuAueS7JTT5ZHsHSzYiFPm1leZck7Mc8T4W",
 	} {
-		if err := validHash(hash); err == nil {
+		if err := credential.ParseHash(hash); err == nil {
 			t.Errorf("%q passed", hash)
 		}
 	}

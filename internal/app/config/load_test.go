@@ -25,7 +25,7 @@ func (f files) read(name string, limit int64) ([]byte, error) {
 	case !ok:
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 	case int64(len(text)) > limit:
-		return nil, fmt.Errorf("%s is larger than %d KiB", name, limit>>10)
+		return nil, fmt.Errorf("it is larger than %d KiB", limit>>10)
 	}
 	return []byte(text), nil
 }
@@ -373,9 +373,9 @@ func TestReadingFromTheMachine(t *testing.T) {
 		t.Errorf("%v, %v", s, err)
 	}
 	for name, test := range map[string]struct{ file, want string }{
-		"a file that is not there": {filepath.Join(dir, "none.yaml"), "DEX_WORKER_CONFIG: cannot read the configuration file: no such file or directory\n"},
-		"a folder":                 {dir, "DEX_WORKER_CONFIG: cannot read the configuration file: is a directory\n"},
-		"a file that is too large": {write("large.yaml", "name: "+strings.Repeat("x", maxFile)), "DEX_WORKER_CONFIG: cannot read the configuration file: " + filepath.Join(dir, "large.yaml") + " is larger than 4096 KiB\n"},
+		"a file that is not there": {filepath.Join(dir, "none.yaml"), "DEX_WORKER_CONFIG: cannot read the configuration file " + filepath.Join(dir, "none.yaml") + ": no such file or directory\n"},
+		"a folder":                 {dir, "DEX_WORKER_CONFIG: cannot read the configuration file " + dir + ": is a directory\n"},
+		"a file that is too large": {write("large.yaml", "name: "+strings.Repeat("x", maxFile)), "DEX_WORKER_CONFIG: cannot read the configuration file " + filepath.Join(dir, "large.yaml") + ": it is larger than 4096 KiB\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Load(Source{Environ: []string{"DEX_WORKER_CONFIG=" + test.file, "DEX_WORKER_LOG_LEVEL="}})

@@ -20,6 +20,7 @@ func (w *Worker) runBeside(ctx context.Context) {
 	var all sync.WaitGroup
 	all.Go(func() { w.db.Watch(ctx) })
 	all.Go(func() { w.watchKeys(ctx) })
+	all.Go(func() { boundMemory(ctx) })
 	if w.settings.Duties {
 		r := duty.Roster{Turns: w.db, Duties: w.duties(), Clock: w.parts.clock, Log: w.log}
 		all.Go(func() { r.Run(ctx) })
@@ -44,8 +45,11 @@ func (w *Worker) CatchUp(ctx context.Context) error {
 			return err
 		}
 	}
-	return w.parts.ring.Refresh(ctx)
+	return w.LookAtKeys(ctx)
 }
+
+// LookAtKeys looks at the signing keys at once.
+func (w *Worker) LookAtKeys(ctx context.Context) error { return w.parts.ring.Refresh(ctx) }
 
 // watchKeys looks at the signing keys now and then. When it cannot, the last
 // picture serves for as long as the timeline allows.
@@ -57,7 +61,7 @@ func (w *Worker) watchKeys(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			if err := w.parts.ring.Refresh(ctx); err != nil && ctx.Err() == nil {
+			if err := w.LookAtKeys(ctx); err != nil && ctx.Err() == nil {
 				w.log.Warn("the signing keys could not be read; the last picture of them serves on", "error", err)
 			}
 		}

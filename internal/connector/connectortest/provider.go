@@ -151,6 +151,15 @@ func (p *Provider) Authorize(t testing.TB, redirect string, person Claims) url.V
 
 // ServeHTTP implements [http.Handler].
 func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		// A test that broke its provider must not pass because nobody got in.
+		if broken := recover(); broken != nil {
+			if broken != http.ErrAbortHandler {
+				p.t.Errorf("the provider is broken: %v", broken)
+			}
+			panic(http.ErrAbortHandler)
+		}
+	}()
 	p.mu.Lock()
 	p.calls[r.URL.Path]++
 	replaced := p.knobs.Replace[r.URL.Path]

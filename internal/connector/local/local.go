@@ -21,7 +21,7 @@ import (
 )
 
 // Kind is what an operator configures as "local". It has no settings.
-var Kind = connector.Kind{Name: "local", New: newConnector}
+var Kind = connector.Kind{Name: "local", BoundsItself: true, New: newConnector}
 
 // The names of the form's fields.
 const (

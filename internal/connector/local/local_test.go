@@ -28,8 +28,8 @@ import (
 
 const password = "correct horse"
 
-// hasher is shared by all tests: as many hashes at once as the suite has people.
-var hasher = credential.NewArgon2(4)
+// hasher is shared by all tests.
+var hasher = credential.NewArgon2(2)
 
 // hashed is the hash of password.
 var hashed = sync.OnceValue(func() string {
@@ -168,9 +168,9 @@ func (h *house) expect(l connector.Login, name, password, said string) {
 }
 
 func TestPromises(t *testing.T) {
-	h := newHouse(t)
+	h := quickHouse(t)
 	for n := range 300 {
-		h.add(fmt.Sprintf("person%d", n), hashed())
+		h.add(fmt.Sprintf("person%d", n), password)
 	}
 	connectortest.Run(t, connectortest.Subject{
 		Connector: h,
@@ -254,131 +254,6 @@ func TestTheStoreIsAskedOnceWhoeverLogsIn(t *testing.T) {
 	}
 }
 
-func TestGuessingIsSlowedDown(t *testing.T) {
-	for _, name := range []string{"ann", "nobody"} {
-		t.Run(name, func(t *testing.T) {
-			h := newHouse(t)
-			for range 5 {
-				h.expect(stranger, name, "wrong", saidWrong)
-			}
-			step := h.try(stranger, name, password)
-			if step.Said != saidThrottled || step.Prompt.Form.Wait != time.Second || step.Prompt.Form.Problem != ProblemThrottled {
-				t.Fatalf("%+v", step)
-			}
-			h.clock.Advance(time.Second)
-			h.expect(stranger, name, "wrong", saidWrong)
-			if step := h.try(stranger, name, "wrong"); step.Prompt.Form.Wait != 2*time.Second {
-				t.Errorf("%+v", step.Prompt.Form)
-			}
-		})
-	}
-}
-
-func TestAnotherSpellingOrNameOfTheAccountIsNoOtherAccount(t *testing.T) {
-	h := newHouse(t)
-	for _, name := range []string{"ann", "ANN", "ann@example.com", "Ann@EXAMPLE.com", "ａｎｎ"} {
-		h.expect(stranger, name, "wrong", saidWrong)
-	}
-	for _, name := range []string{"ann", "ann@example.com"} {
-		h.expect(stranger, name, password, saidThrottled)
-	}
-}
-
-func TestAGuesserDoesNotLockTheOwnerOut(t *testing.T) {
-	h := newHouse(t)
-	for range 30 {
-		h.try(stranger, "ann", "wrong")
-	}
-	h.expect(stranger, "ann", password, saidThrottled)
-	h.expect(owner, "ann", "mistyped", saidWrong)
-	h.expect(owner, "ann", password, saidRight)
-	// Nor does the owner's login give the guesser a fresh start.
-	h.expect(stranger, "ann", "wrong", saidThrottled)
-	// And the owner's mark is of no use for another account.
-	h.add("bob", hashed())
-	for range 5 {
-		h.expect(stranger, "bob", "wrong", saidWrong)
-	}
-	h.expect(owner, "bob", password, saidThrottled)
-}
-
-func TestGuessingFromTheOwnersBrowserIsSlowedDownToo(t *testing.T) {
-	h := newHouse(t)
-	for range 5 {
-		h.expect(owner, "ann", "wrong", saidWrong)
-	}
-	h.expect(owner, "ann", password, saidThrottled)
-	h.expect(stranger, "ann", password, saidRight)
-}
-
-func TestTriesAtManyAccountsFromOneNetworkAreSlowedDown(t *testing.T) {
-	tests := []struct{ name, attacker, neighbour, elsewhere string }{
-		{"IPv4", "192.0.2.%d", "192.0.2.250", "192.0.3.1"},
-		{"IPv4 in IPv6", "::ffff:192.0.2.%d", "192.0.2.250", "192.0.3.1"},
-		{"IPv6", "2001:db8:1:%d::1", "2001:db8:1:ffff::1", "2001:db8:2::1"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			h := newHouse(t)
-			in := h.Connector.(*local)
-			in.env.Hasher = noHasher{}
-			for i := range 100 {
-				from := connector.Login{RemoteAddr: netip.MustParseAddr(fmt.Sprintf(tt.attacker, i%200))}
-				h.expect(from, fmt.Sprintf("nobody%d", i), "Password1", saidWrong)
-			}
-			in.env.Hasher = hasher
-			neighbour := connector.Login{RemoteAddr: netip.MustParseAddr(tt.neighbour)}
-			h.expect(neighbour, "ann", password, saidThrottled)
-			neighbour.Devices = owner.Devices
-			h.expect(neighbour, "ann", password, saidRight)
-			h.expect(connector.Login{RemoteAddr: netip.MustParseAddr(tt.elsewhere)}, "ann", password, saidRight)
-		})
-	}
-}
-
-func TestSuccessForgivesTheAccountButNotTheNetwork(t *testing.T) {
-	h := newHouse(t)
-	for range 4 {
-		h.expect(stranger, "ann", "wrong", saidWrong)
-	}
-	h.expect(stranger, "ann@example.com", password, saidRight)
-	var failures int
-	for _, state := range h.table.counts {
-		failures += state.Failures
-	}
-	if failures != 4 {
-		t.Errorf("%d failures are remembered, want the network's 4", failures)
-	}
-	for range 5 {
-		h.expect(stranger, "ann", "wrong", saidWrong)
-	}
-}
-
-func TestGuessesInParallelDoNotOutrunTheCount(t *testing.T) {
-	h := newHouse(t)
-	var wg sync.WaitGroup
-	var mu sync.Mutex
-	said := map[string]int{}
-	for range 60 {
-		wg.Go(func() {
-			step, err := h.Continue(t.Context(), stranger, answer("ann", "wrong"))
-			if err != nil {
-				t.Error(err)
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			said[step.Said]++
-		})
-	}
-	wg.Wait()
-	if said[saidWrong] != 5 || said[saidThrottled] != 55 {
-		t.Errorf("%v", said)
-	}
-	if lanes := &h.Connector.(*local).lanes; len(lanes.open) != 0 {
-		t.Errorf("%d lanes are left open", len(lanes.open))
-	}
-}
-
 func TestAnOutdatedHashIsMadeAnew(t *testing.T) {
 	h := newHouse(t)
 	old, err := bcrypt.GenerateFromPassword([]byte(password), bcrypt.MinCost)
@@ -406,58 +281,12 @@ func TestAHashThatNobodySupportsIsWrongAndToldToTheOperator(t *testing.T) {
 	}
 }
 
-type busyHasher struct{ credential.Hasher }
-
-func (busyHasher) Verify(context.Context, string, string) (bool, error) {
-	err := fault.New(fault.Throttled, "Busy.")
-	err.RetryAfter = 3 * time.Second
-	return false, err
-}
-
-func TestWhoComesWhenThereIsTooMuchToDoIsToldToComeBack(t *testing.T) {
-	h := newHouse(t)
-	h.Connector.(*local).env.Hasher = busyHasher{hasher}
-	step := h.try(stranger, "ann", password)
-	if step.Said != saidThrottled || step.Prompt.Form.Wait != 3*time.Second || len(h.table.counts) != 0 {
-		t.Errorf("%+v, counted %v", step, h.table.counts)
-	}
-}
-
 func TestAStoreThatIsDownIsNoWrongPassword(t *testing.T) {
 	h := newHouse(t)
 	h.table.err = fault.New(fault.Unavailable, "Down.")
 	step, err := h.Continue(t.Context(), stranger, answer("ann", password))
 	if !fault.Is(err, fault.Unavailable) || errors.Is(err, connector.ErrRefused) || step.Prompt != nil {
 		t.Errorf("%+v, %v", step, err)
-	}
-}
-
-func TestAFullLaneIsThrottledAndOthersAreNot(t *testing.T) {
-	h := newHouse(t)
-	lanes := &h.Connector.(*local).lanes
-	name, _ := credential.Canonical("ann")
-	key := h.Connector.(*local).laneOf(name, stranger)
-	leave, ok, err := lanes.enter(t.Context(), key)
-	if !ok || err != nil {
-		t.Fatal(ok, err)
-	}
-	lanes.mu.Lock()
-	lanes.open[key].users = maxInOneLane
-	lanes.mu.Unlock()
-	h.expect(stranger, "ann", password, saidThrottled)
-	h.expect(owner, "ann", password, saidRight)
-
-	lanes.mu.Lock()
-	lanes.open[key].users = 1
-	lanes.mu.Unlock()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := h.Continue(ctx, stranger, answer("ann", password)); !errors.Is(err, context.Canceled) {
-		t.Errorf("who has left: %v", err)
-	}
-	leave()
-	if len(lanes.open) != 0 {
-		t.Errorf("%d lanes are left open", len(lanes.open))
 	}
 }
 
@@ -477,18 +306,25 @@ func FuzzContinue(f *testing.F) {
 	f.Add("ann", "x", []byte(nil))
 	f.Add("ann@example.com", "\x00", []byte("{}"))
 	f.Fuzz(func(t *testing.T, name, guess string, state []byte) {
-		h := newHouse(t)
-		h.Connector.(*local).env.Hasher = noHasher{}
+		h := quickHouse(t)
 		a := answer(name, guess)
 		a.State = state
 		step, err := h.Continue(t.Context(), stranger, a)
+		if guess == password {
+			return
+		}
 		if err != nil || step.Identity != nil || step.Prompt == nil || step.Prompt.Form == nil {
 			t.Fatalf("%+v, %v", step, err)
 		}
 	})
 }
 
-// noHasher finds every password wrong, quickly.
-type noHasher struct{ credential.Hasher }
+// quickHasher takes the password itself for its hash, where hundreds log in and
+// hashing is not what is looked at.
+type quickHasher struct{ credential.Hasher }
 
-func (noHasher) Verify(context.Context, string, string) (bool, error) { return false, nil }
+func (quickHasher) Verify(ctx context.Context, password, hash string) (bool, error) {
+	return password == hash, ctx.Err()
+}
+
+func (quickHasher) Outdated(string) bool { return false }

@@ -49,8 +49,12 @@ func decode(data []byte) (map[string]any, error) {
 
 // personal returns the claims that are about the person.
 func personal(claims map[string]any) map[string]any {
-	about := maps.Clone(claims)
-	maps.DeleteFunc(about, func(name string, _ any) bool { return slices.Contains(protocolClaims, name) })
+	about := make(map[string]any, len(claims))
+	for name, value := range claims {
+		if !slices.Contains(protocolClaims, name) {
+			about[name] = value
+		}
+	}
 	return about
 }
 

@@ -89,7 +89,7 @@ func (s *settings) checkProvider() error {
 	switch {
 	case s.Issuer == "":
 		mistakes = append(mistakes, mistake("issuer", "is not set"))
-	case err != nil || !webURL(u) || u.RawQuery != "" || u.ForceQuery || len(s.Issuer) > maxSubject || !visible(s.Issuer):
+	case err != nil || !webURL(u) || strings.ContainsAny(s.Issuer, "?#") || len(s.Issuer) > maxSubject || !visible(s.Issuer):
 		mistakes = append(mistakes, mistake("issuer", "must be a URL such as https://accounts.example.com, without a query"))
 	}
 	if len(s.Algs) == 0 {

@@ -5,9 +5,12 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
+
+	gojose "github.com/go-jose/go-jose/v4"
 
 	"dex/internal/connector/connectortest"
 	"dex/internal/protocol/jose"
@@ -36,7 +39,23 @@ func by(c connectortest.Claims, kid string) string {
 	if err != nil {
 		panic(err)
 	}
-	token, err := jose.Sign(key, jose.ES256, kid, jose.TypeJWT, c)
+	options := (&gojose.SignerOptions{}).WithType(jose.TypeJWT)
+	if kid != "" {
+		options.WithHeader(gojose.HeaderKey("kid"), kid)
+	}
+	signer, err := gojose.NewSigner(gojose.SigningKey{Algorithm: gojose.ES256, Key: key}, options)
+	if err != nil {
+		panic(err)
+	}
+	payload, err := json.Marshal(c)
+	if err != nil {
+		panic(err)
+	}
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		panic(err)
+	}
+	token, err := signed.CompactSerialize()
 	if err != nil {
 		panic(err)
 	}
@@ -98,6 +117,15 @@ func TestAWrongIDTokenIsRefused(t *testing.T) {
 		"signed with our secret": sign(func(h *house, c claims) string { return hs256(c, h.provider.ClientSecret) }),
 		"signed with nothing":    sign(func(_ *house, c claims) string { return hs256(c, "") }),
 		"signed by a stranger":   sign(func(_ *house, c claims) string { return by(c, "stranger") }),
+		"signed by a stranger with the provider's key id": sign(func(h *house, c claims) string {
+			header, _, _ := strings.Cut(h.provider.SignAs(c), ".")
+			var said struct {
+				KeyID string `json:"kid"`
+			}
+			raw, _ := base64.RawURLEncoding.DecodeString(header)
+			_ = json.Unmarshal(raw, &said)
+			return by(c, said.KeyID)
+		}),
 		"signed by a stranger without a key id": sign(func(_ *house, c claims) string {
 			return by(c, "")
 		}),
@@ -132,6 +160,9 @@ func TestAWrongIDTokenIsRefused(t *testing.T) {
 			h.provider.Set(knobs(h))
 			step, err := h.finish(login, ann())
 			h.failed(step, err)
+			if !strings.Contains(fmt.Sprint(err), "ID token") {
+				t.Errorf("it is refused for another reason: %v", err)
+			}
 			if calls := h.provider.Calls(connectortest.UserinfoPath); calls != 0 {
 				t.Errorf("the userinfo endpoint was asked %d times after that", calls)
 			}

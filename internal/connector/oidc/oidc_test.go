@@ -171,6 +171,25 @@ func TestTheBrowsersAnswerIsChecked(t *testing.T) {
 	}
 }
 
+func TestTheStateOfAnotherLoginIsNotEvenTakenToTheProvider(t *testing.T) {
+	h := newHouse(t, nil)
+	a := h.begin(login, ann())
+	other, err := h.Begin(t.Context(), connectortest.Login(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, state := range map[string][]byte{"another login's": other.Prompt.State, "none": nil, "garbage": []byte("{"), "an empty one": []byte("{}")} {
+		step, err := h.Continue(t.Context(), login, connector.Answer{Form: a.Form, State: state})
+		h.failed(step, err)
+		if calls := h.provider.Calls(connectortest.TokenPath); calls != 0 {
+			t.Errorf("%s: the code was taken to the provider", name)
+		}
+	}
+	if _, err := h.Continue(t.Context(), login, a); err != nil {
+		t.Errorf("after that the right one is not good any more: %v", err)
+	}
+}
+
 func TestAnIssuerThatIsNotAnnouncedMayBeMissing(t *testing.T) {
 	h := newHouse(t, nil)
 	h.provider.Set(connectortest.Knobs{

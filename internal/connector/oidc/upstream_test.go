@@ -41,6 +41,21 @@ func pours() http.Handler {
 	})
 }
 
+// What is too long is refused, even if nothing but blanks makes it so.
+func TestAnAnswerThatIsTooLongIsRefused(t *testing.T) {
+	h := newHouse(t, nil)
+	h.in(ann())
+	blank := strings.Repeat(" ", 600<<10)
+	for path, body := range map[string]string{
+		connectortest.UserinfoPath: `{"sub":"1"}` + blank, connectortest.TokenPath: `{"error":"invalid_grant"}` + blank,
+	} {
+		h.provider.Set(connectortest.Knobs{Replace: map[string]http.Handler{path: says(http.StatusOK, body)}})
+		if _, err := h.finish(login, ann()); !errors.Is(err, errTooLong) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+}
+
 // Every endpoint fails in every way, and each time a login fails and says so.
 func TestAProviderThatMisbehavesLetsNobodyIn(t *testing.T) {
 	var canary sync.Map
@@ -82,20 +97,22 @@ func TestAProviderThatMisbehavesLetsNobodyIn(t *testing.T) {
 	canary.Range(func(path, _ any) bool { t.Errorf("a redirect was followed to %v", path); return true })
 }
 
-func TestAProviderThatIsSlowHoldsNobodyForLong(t *testing.T) {
+// hangs makes an endpoint of the provider answer nothing until the test ends.
+func (h *house) hangs(path string) {
+	h.t.Helper()
 	release := make(chan struct{})
-	t.Cleanup(func() { close(release) })
-	slow := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		select {
-		case <-release:
-		case <-r.Context().Done():
-		}
-	})
+	h.t.Cleanup(func() { close(release) }) // before the provider stops, which waits for it
+	h.provider.Set(connectortest.Knobs{Replace: map[string]http.Handler{
+		path: http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-release }),
+	}})
+}
+
+func TestAProviderThatIsSlowHoldsNobodyForLong(t *testing.T) {
 	for _, path := range []string{connectortest.DiscoveryPath, connectortest.TokenPath, connectortest.KeysPath, connectortest.UserinfoPath} {
 		t.Run(path, func(t *testing.T) {
 			h := newHouse(t, nil)
 			h.open(nil, outbound.New(outbound.Options{AllowPrivate: loopback, Timeout: 200 * time.Millisecond}))
-			h.provider.Set(connectortest.Knobs{Replace: map[string]http.Handler{path: slow}})
+			h.hangs(path)
 			step, err := h.Begin(t.Context(), login)
 			if path != connectortest.DiscoveryPath {
 				step, err = h.finish(login, ann())
@@ -105,7 +122,7 @@ func TestAProviderThatIsSlowHoldsNobodyForLong(t *testing.T) {
 	}
 	t.Run("who leaves is not held at all", func(t *testing.T) {
 		h := newHouse(t, nil)
-		h.provider.Set(connectortest.Knobs{Replace: map[string]http.Handler{connectortest.DiscoveryPath: slow}})
+		h.hangs(connectortest.DiscoveryPath)
 		ctx, cancel := context.WithCancel(t.Context())
 		left := make(chan error)
 		go func() { _, err := h.Begin(ctx, login); left <- err }()

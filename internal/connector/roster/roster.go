@@ -45,7 +45,7 @@ type Connector struct {
 	inner connector.Connector
 	err   error // why it cannot be opened
 	clock clock.Clock
-	seats chan struct{}
+	seats chan struct{} // nil if it bounds itself
 
 	mu       sync.Mutex
 	failures int
@@ -108,7 +108,11 @@ func (r *Roster) opened(c connector.Configured) *Connector {
 	if o, ok := r.open[c.ID]; ok && same(o.Configured, c) {
 		return o
 	}
-	o := &Connector{Configured: c, clock: r.Clock, seats: make(chan struct{}, atOnce)}
+	o := &Connector{Configured: c, clock: r.Clock}
+	kind, _ := r.kind(c.Kind)
+	if !kind.BoundsItself {
+		o.seats = make(chan struct{}, atOnce)
+	}
 	o.inner, o.err = r.make(c)
 	if r.open == nil {
 		r.open = map[string]*Connector{}
@@ -123,14 +127,22 @@ func same(a, b connector.Configured) bool {
 		slices.Equal(a.Policy.AuthoritativeFor, b.Policy.AuthoritativeFor)
 }
 
-func (r *Roster) make(c connector.Configured) (connector.Connector, error) {
-	i := slices.IndexFunc(r.Kinds, func(k connector.Kind) bool { return k.Name == c.Kind })
+func (r *Roster) kind(name string) (connector.Kind, bool) {
+	i := slices.IndexFunc(r.Kinds, func(k connector.Kind) bool { return k.Name == name })
 	if i < 0 {
+		return connector.Kind{}, false
+	}
+	return r.Kinds[i], true
+}
+
+func (r *Roster) make(c connector.Configured) (connector.Connector, error) {
+	kind, ok := r.kind(c.Kind)
+	if !ok {
 		return nil, fmt.Errorf("connector %s: there is no kind %q", c.ID, c.Kind)
 	}
 	env := r.Env
 	env.ID = c.ID
-	made, err := r.Kinds[i].New(c.Config, env)
+	made, err := kind.New(c.Config, env)
 	if err != nil {
 		return nil, fmt.Errorf("connector %s: %w", c.ID, err)
 	}
@@ -201,17 +213,29 @@ func call[T any](ctx context.Context, c *Connector, f func(context.Context) (T, 
 	if c.err != nil {
 		return answer, fault.Wrap(fault.Unavailable, c.err, "%s is not set up correctly.", c.Name)
 	}
-	select {
-	case c.seats <- struct{}{}:
-		defer func() { <-c.seats }()
-	default:
+	leave, ok := c.sit()
+	if !ok {
 		return answer, fault.New(fault.Unavailable, "%s has too much to do at the moment.", c.Name)
 	}
+	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
 	answer, err = f(ctx)
 	c.record(ctx, err)
 	return answer, err
+}
+
+// sit takes a seat and returns how to leave it. It reports false if all are taken.
+func (c *Connector) sit() (leave func(), ok bool) {
+	if c.seats == nil {
+		return func() {}, true
+	}
+	select {
+	case c.seats <- struct{}{}:
+		return func() { <-c.seats }, true
+	default:
+		return nil, false
+	}
 }
 
 // record remembers how a call went. That somebody was refused, or went away, says
@@ -233,10 +257,8 @@ func (c *Connector) record(ctx context.Context, err error) {
 // Headers returns what of a request's header a connector may see: all of it if its
 // kind trusts the proxy in front of us, else nothing.
 func (r *Roster) Headers(kind string, h http.Header) http.Header {
-	for _, k := range r.Kinds {
-		if k.Name == kind && k.TrustsHeader {
-			return h
-		}
+	if k, _ := r.kind(kind); k.TrustsHeader {
+		return h
 	}
 	return nil
 }

@@ -213,7 +213,8 @@ func TestACallHasADeadline(t *testing.T) {
 
 func TestNoConnectorTakesMoreThanItsSeats(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		h := newHouse(t, scripted("slow"), healthy)
+		h := newHouse(t, scripted("slow"), healthy, connector.Configured{ID: "bounded", Kind: "bounded", Name: "Bounded"})
+		h.Kinds = append(h.Kinds, connector.Kind{Name: "bounded", BoundsItself: true, New: h.Kinds[1].New})
 		release := make(chan struct{})
 		h.script = func(context.Context) error { <-release; return nil }
 		slow := h.get("slow")
@@ -235,6 +236,15 @@ func TestNoConnectorTakesMoreThanItsSeats(t *testing.T) {
 		if _, err := h.get("healthy").Begin(t.Context(), connector.Login{}); err != nil {
 			t.Errorf("its neighbour: %v", err)
 		}
+		bounded := h.get("bounded")
+		for range 2 * atOnce {
+			busy.Go(func() {
+				if _, err := bounded.Begin(t.Context(), connector.Login{}); err != nil {
+					t.Errorf("one of a kind that sees to it itself: %v", err)
+				}
+			})
+		}
+		synctest.Wait()
 		close(release)
 		busy.Wait()
 		if _, err := slow.Begin(t.Context(), connector.Login{}); err != nil {

@@ -21,8 +21,9 @@ type Policy struct {
 
 // Trusts reports whether the connector has the last word on the mail address.
 func (p Policy) Trusts(email string) bool {
-	local, domain, ok := strings.Cut(email, "@")
-	return ok && local != "" && slices.Contains(p.AuthoritativeFor, strings.ToLower(domain))
+	address, err := ParseEmail(email)
+	_, domain, _ := strings.Cut(address, "@")
+	return err == nil && slices.Contains(p.AuthoritativeFor, domain)
 }
 
 // Resolve decides which account an identity belongs to. The known account is the

@@ -124,6 +124,9 @@ func (h *Handler) resolve(ctx context.Context, c *roster.Connector, id user.Iden
 	if err != nil {
 		return grant.Opening{}, err
 	}
+	if len(id.Data) == 0 {
+		id.Data = kept.Data // a provider does not hand out a refresh token each time
+	}
 	o := grant.Opening{User: u, Identity: id, NewUser: u.ID == ""}
 	if o.NewUser {
 		o.User.ID = user.NewID()

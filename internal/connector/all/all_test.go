@@ -1,0 +1,21 @@
+package all
+
+import (
+	"regexp"
+	"testing"
+)
+
+func TestEachKindHasANameOfItsOwn(t *testing.T) {
+	seen := map[string]bool{}
+	for _, k := range Kinds() {
+		if seen[k.Name] || !regexp.MustCompile(`^[a-z0-9]+$`).MatchString(k.Name) || k.New == nil {
+			t.Errorf("%+v", k)
+		}
+		seen[k.Name] = true
+	}
+	for _, name := range []string{"local", "mock", "oidc"} {
+		if !seen[name] {
+			t.Errorf("%s is missing", name)
+		}
+	}
+}

@@ -1,0 +1,94 @@
+package oidc
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"testing"
+
+	"dex/internal/base/clock"
+	"dex/internal/connector"
+)
+
+const enough = `"issuer": "https://up.example", "client_id": "dex", "client_secret": "s"`
+
+func TestSettingsThatAreRefused(t *testing.T) {
+	tests := []struct {
+		name, config string
+		says         []string
+	}{
+		{"none", ``, []string{"issuer: is not set", "client_id: is not set", "client_secret: is not set"}},
+		{"all mistakes at once", `{"isuer": "x", "scopes": "email", "pkce": "plain"}`, []string{`"isuer": there is no such setting`, "scopes: a string does not fit here", "issuer: is not set", "pkce: must be"}},
+		{"in another spelling", `{"Issuer": "https://up.example", "client_id": "dex", "client_secret": "s"}`, []string{`"Issuer": there is no such setting`}},
+		{"no object", `[]`, []string{"not a JSON object"}},
+		{"an issuer with a query", `{"issuer": "https://up.example?x=y", "client_id": "dex", "client_secret": "s"}`, []string{"issuer: must be a URL"}},
+		{"an issuer that is no URL", `{"issuer": "up.example", "client_id": "dex", "client_secret": "s"}`, []string{"issuer: must be a URL"}},
+		{"an issuer of another scheme", `{"issuer": "ftp://up.example", "client_id": "dex", "client_secret": "s"}`, []string{"issuer: must be a URL"}},
+		{"an issuer with a fragment", `{"issuer": "https://up.example#x", "client_id": "dex", "client_secret": "s"}`, []string{"issuer: must be a URL"}},
+		{"an issuer with an empty fragment", `{"issuer": "https://up.example#", "client_id": "dex", "client_secret": "s"}`, []string{"issuer: must be a URL"}},
+		{"an unknown way to authenticate", `{` + enough + `, "auth_method": "mtls"}`, []string{"auth_method: must be"}},
+		{"a secret that is not used", `{` + enough + `, "auth_method": "none"}`, []string{"client_secret: is not used"}},
+		{"no secret and no PKCE", `{"issuer": "https://up.example", "client_id": "dex", "auth_method": "none", "pkce": "off"}`, []string{"pkce: cannot be off"}},
+		{"an unknown response mode", `{` + enough + `, "response_mode": "fragment"}`, []string{"response_mode: must be"}},
+		{"never to ask", `{` + enough + `, "prompt": "consent none"}`, []string{"prompt: cannot be none"}},
+		{"two scopes in one", `{` + enough + `, "scopes": ["email profile"]}`, []string{"scopes: "}},
+		{"no algorithm", `{` + enough + `, "trusted_algs": []}`, []string{"trusted_algs: must name"}},
+		{"an algorithm with a shared secret", `{` + enough + `, "trusted_algs": ["HS256"]}`, []string{`trusted_algs: "HS256"`}},
+		{"the algorithm none", `{` + enough + `, "trusted_algs": ["none"]}`, []string{`trusted_algs: "none"`}},
+		{"a parameter that is ours", `{` + enough + `, "extra_params": {"state": "x", "redirect_uri": "y"}}`, []string{"extra_params: redirect_uri", "extra_params: state"}},
+		{"a field that a profile does not have", `{` + enough + `, "claims": {"group": "claims.x"}}`, []string{`claims: a profile has no "group"`}},
+		{"an expression with a mistake", `{` + enough + `, "claims": {"groups": "claims.x +"}}`, []string{"claims.groups: line 1, column 11"}},
+		{"an expression of another type", `{` + enough + `, "claims": {"email_verified": "'yes'"}}`, []string{"claims.email_verified: the expression is string, and must be a boolean"}},
+		{"an extra claim that has a field", `{` + enough + `, "extra": {"email": "claims.x", "sub": "claims.y"}}`, []string{`extra: "email"`, `extra: "sub"`}},
+		{"a duration without a unit", `{` + enough + `, "discovery_max_age": "60"}`, []string{"discovery_max_age: ", "such as 30s"}},
+		{"a negative duration", `{` + enough + `, "keys_min_refresh": "-1s"}`, []string{"keys_min_refresh: "}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := newConnector(json.RawMessage(tt.config), connector.Env{Client: &http.Client{}, Clock: &clock.Fake{}})
+			if err == nil {
+				t.Fatal("they are taken")
+			}
+			for _, says := range tt.says {
+				if !strings.Contains(err.Error(), says) {
+					t.Errorf("%v\nwant something with %q", err, says)
+				}
+			}
+		})
+	}
+}
+
+func TestSettingsThatAreTaken(t *testing.T) {
+	for name, config := range map[string]string{
+		"enough":                       `{` + enough + `}`,
+		"an issuer as Auth0 writes it": `{"issuer": "https://up.example/", "client_id": "dex", "client_secret": "s"}`,
+		"an issuer on this machine":    `{"issuer": "http://127.0.0.1:5556", "client_id": "dex", "auth_method": "none"}`,
+		"everything": `{` + enough + `, "auth_method": "client_secret_post", "scopes": ["email", "groups"], "response_mode": "form_post", "pkce": "off",
+			"prompt": "select_account", "acr_values": ["x"], "extra_params": {"hd": "example.com"}, "no_auth_time": true, "userinfo": false, "refresh": true,
+			"trusted_algs": ["RS256"], "claims": {"groups": "claims.roles", "email_verified": "true"}, "extra": {"dep": "claims.dep"},
+			"discovery_max_age": "0s", "keys_min_refresh": "1m"}`,
+		"null is as good as nothing": `{` + enough + `, "scopes": null, "claims": null}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := newConnector(json.RawMessage(config), connector.Env{Client: &http.Client{}, Clock: &clock.Fake{}}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func FuzzSettings(f *testing.F) {
+	f.Add([]byte(`{` + enough + `}`))
+	f.Add([]byte(`{` + enough + `, "claims": {"groups": "claims.x"}, "extra": {"a": "1"}, "discovery_max_age": "1h"}`))
+	f.Add([]byte(`{"issuer": 1, "scopes": [null], "extra_params": {"a": null}}`))
+	f.Add([]byte(`{"x": {"x": {}}}`))
+	f.Fuzz(func(t *testing.T, config []byte) {
+		s, _, err := parseSettings(config)
+		if err != nil {
+			return
+		}
+		if s.Issuer == "" || s.ClientID == "" || (s.ClientSecret == "") != (s.AuthMethod == authNone) || len(s.Algs) == 0 || s.Scopes[0] != "openid" {
+			t.Fatalf("%+v", s)
+		}
+	})
+}
