@@ -34,10 +34,11 @@ var stale = []struct{ table, key, at string }{
 func (db *DB) ClearAway(ctx context.Context, now time.Time, batch int) (map[string]int, error) {
 	deleted := map[string]int{}
 	for _, s := range stale {
-		n, err := db.writer().exec(ctx, `
-			DELETE FROM `+s.table+` WHERE (`+s.key+`) IN
-				(SELECT `+s.key+` FROM `+s.table+` WHERE `+s.at+` <= $1 ORDER BY `+s.at+` LIMIT $2)`,
-			instant(now), batch)
+		// The number stands in the text, because a plan that is made for any number
+		// reads the whole table.
+		n, err := db.writer().exec(ctx, fmt.Sprintf(`
+			DELETE FROM %[1]s WHERE (%[2]s) IN (SELECT %[2]s FROM %[1]s WHERE %[3]s <= $1 ORDER BY %[3]s LIMIT %[4]d)`,
+			s.table, s.key, s.at, batch), instant(now))
 		if err != nil {
 			return deleted, fmt.Errorf("clear away %s: %w", s.table, err)
 		}

@@ -80,7 +80,7 @@ func (db *DB) SchemaVersion(ctx context.Context) (has, brings int64, err error) 
 	}
 	// Not asked of goose, which would make its table.
 	err = db.reader().row(ctx, `SELECT COALESCE(MAX(version_id), 0) FROM schema_migrations WHERE is_applied`).Scan(&has)
-	if db.noTable(err) {
+	if db.noTable(ctx, err) {
 		return 0, brings, nil
 	}
 	return has, brings, err
@@ -108,7 +108,7 @@ func (db *DB) Check(ctx context.Context) error {
 }
 
 // noTable reports whether a query failed because its table does not exist.
-func (db *DB) noTable(err error) bool {
+func (db *DB) noTable(ctx context.Context, err error) bool {
 	if err == nil {
 		return false
 	}
@@ -116,7 +116,7 @@ func (db *DB) noTable(err error) bool {
 		return postgresCode(err) == undefinedTable
 	}
 	has := 0
-	asked := db.pools.read.QueryRow(`SELECT COUNT(*) FROM sqlite_schema WHERE name = 'schema_migrations'`).Scan(&has)
+	asked := db.pools.read.QueryRowContext(ctx, `SELECT COUNT(*) FROM sqlite_schema WHERE name = 'schema_migrations'`).Scan(&has)
 	return asked == nil && has == 0
 }
 

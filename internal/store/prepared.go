@@ -50,7 +50,7 @@ func (p *prepared) keep(ctx context.Context, query string) *sql.Stmt {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if other := p.byText[query]; other != nil {
-		_ = s.Close() // another was quicker; this one was never used
+		_ = s.Close() //nolint:sqlclosecheck // Another was quicker; what is kept stays open.
 		return other
 	}
 	p.byText[query] = s
@@ -82,7 +82,7 @@ func (h hand) statement(ctx context.Context, query string) *sql.Stmt {
 
 // run runs a statement that answers with nothing.
 func (h hand) run(ctx context.Context, query string, args []any) (sql.Result, error) {
-	switch s := h.statement(ctx, query); {
+	switch s := h.statement(ctx, query); { //nolint:sqlclosecheck // It is kept for the next time.
 	case s != nil:
 		return s.ExecContext(ctx, args...)
 	case h.tx != nil:
@@ -94,7 +94,7 @@ func (h hand) run(ctx context.Context, query string, args []any) (sql.Result, er
 
 // ask runs a statement that answers with rows.
 func (h hand) ask(ctx context.Context, query string, args []any) (*sql.Rows, error) {
-	switch s := h.statement(ctx, query); {
+	switch s := h.statement(ctx, query); { //nolint:sqlclosecheck // It is kept for the next time.
 	case s != nil:
 		return s.QueryContext(ctx, args...)
 	case h.tx != nil:

@@ -56,7 +56,7 @@ func (h hand) query(ctx context.Context, query string, args ...any) (rows, error
 		return rows{}, err
 	}
 	h.db.counted.statements.Add(1)
-	r, err := h.ask(ctx, query, args)
+	r, err := h.ask(ctx, query, args) //nolint:rowserrcheck // Whoever reads the rows does.
 	return rows{Rows: r, ctx: ctx, db: h.db}, h.db.explain(ctx, err)
 }
 

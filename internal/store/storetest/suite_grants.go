@@ -173,7 +173,7 @@ var codePromises = []promise{
 	}},
 	{"of 64 who redeem at once exactly one does", func(_ *testing.T, w *world) {
 		_, s := w.login("zoe")
-		for range 5 {
+		for range 2 {
 			i := w.issue(s, oauth.ScopeOffline)
 			outcomes := counter[grant.Outcome]{}
 			w.atOnce(64, func(int) {
@@ -186,7 +186,7 @@ var codePromises = []promise{
 			alike(w, "outcomes", outcomes.count, map[grant.Outcome]int{grant.Redeemed: 1, grant.Replayed: 63})
 			same(w, "revoked after the replay", w.revoked(i.ID), true)
 		}
-		same(w, "recorded", w.events()[string(audit.CodeReplayed)], 5)
+		same(w, "recorded", w.events()[string(audit.CodeReplayed)], 2)
 	}},
 	{"of many wrong attempts at once none is lost", func(_ *testing.T, w *world) {
 		_, s := w.login("zoe")
@@ -274,7 +274,7 @@ var grantPromises = []promise{
 		_, s := w.login("zoe")
 		i := w.issue(s, oauth.ScopeOffline)
 		w.redeem(i)
-		for gen := range 5 {
+		for gen := range 3 {
 			outcomes := counter[bool]{}
 			w.atOnce(30, func(int) {
 				got, err := w.rotate(i, gen+1)
@@ -288,7 +288,7 @@ var grantPromises = []promise{
 	}},
 	{"after a revocation nothing rotates, however close the race", func(_ *testing.T, w *world) {
 		_, s := w.login("zoe")
-		for range 10 {
+		for range 4 {
 			i := w.issue(s, oauth.ScopeOffline)
 			w.redeem(i)
 			var ended atomic.Bool
@@ -300,7 +300,7 @@ var grantPromises = []promise{
 					ended.Store(true)
 					return
 				}
-				for gen := 1; gen < 200; gen++ {
+				for gen := 1; gen < 50; gen++ {
 					over := ended.Load()
 					got, err := w.rotate(i, gen)
 					if err != nil {

@@ -8,7 +8,6 @@ import (
 
 	"dex/internal/base/clock"
 	"dex/internal/base/fault"
-	"dex/internal/domain/client"
 	"dex/internal/store"
 )
 
@@ -75,20 +74,6 @@ var leasePromises = []promise{
 		w.declare(basic("1"))
 		_, err = w.Client(w.ctx, app)
 		w.ok(err)
-	}},
-	{"more clients than are kept in memory are all found", func(_ *testing.T, w *world) {
-		d := store.Declared{Digest: "1"}
-		for i := range 4200 {
-			d.Clients = append(d.Clients, client.Client{ID: fmt.Sprintf("client%d", i), Name: "Some"})
-		}
-		w.declare(d)
-		for range 2 {
-			for _, c := range d.Clients {
-				got, err := w.Client(w.ctx, c.ID)
-				w.ok(err)
-				same(w, "client", got.ID, c.ID)
-			}
-		}
 	}},
 	{"watching keeps the clock and ends with its context", func(_ *testing.T, w *world) {
 		db := w.another(func(o *store.Options) { o.Clock = nil })
