@@ -13,10 +13,9 @@ import (
 func TestAPageGoesOutWithItsHeaders(t *testing.T) {
 	r := newRenderer(t, Options{})
 	res := render(t, r, View{
-		Status:     http.StatusBadRequest,
-		Page:       samples()[1].page,
-		Locales:    []string{"de"},
-		FormAction: []string{"https://app.example.com"},
+		Status:  http.StatusBadRequest,
+		Page:    samples()[1].page,
+		Locales: []string{"de"},
 	}, "en")
 	for name, want := range map[string]string{
 		"Content-Type":     "text/html; charset=utf-8",
@@ -37,19 +36,20 @@ func TestAPageGoesOutWithItsHeaders(t *testing.T) {
 func TestThePolicyAllowsNoMoreThanThePageNeeds(t *testing.T) {
 	r := newRenderer(t, Options{})
 	for _, s := range samples() {
-		policy := render(t, r, View{Page: s.page, FormAction: []string{"https://app.example.com"}}, "en").Header.Get("Content-Security-Policy")
+		policy := render(t, r, View{Page: s.page}, "en").Header.Get("Content-Security-Policy")
+		leadingOut := render(t, r, View{Page: s.page, LeadsOut: true}, "en").Header.Get("Content-Security-Policy")
 		rules := map[string]string{}
 		for rule := range strings.SplitSeq(policy, ";") {
 			name, sources, _ := strings.Cut(strings.TrimSpace(rule), " ")
 			rules[name] = sources
 		}
-		script := ""
+		script, form := "", "'self'"
 		if s.name == "post" || s.name == "form-post" {
-			script = "'self'"
+			script, form = "'self'", "" // their one form leads to another site
 		}
 		for name, want := range map[string]string{
 			"default-src": "'none'", "style-src": "'self'", "script-src": script, "base-uri": "'none'",
-			"frame-ancestors": "'none'", "form-action": "'self' https://app.example.com",
+			"frame-ancestors": "'none'", "form-action": form,
 		} {
 			if rules[name] != want {
 				t.Errorf("%s: %s is %q, want %q", s.name, name, rules[name], want)
@@ -57,6 +57,9 @@ func TestThePolicyAllowsNoMoreThanThePageNeeds(t *testing.T) {
 		}
 		if strings.Contains(policy, "unsafe") {
 			t.Errorf("%s: the policy is %s", s.name, policy)
+		}
+		if want := strings.TrimSuffix(policy, "; form-action 'self'"); leadingOut != want {
+			t.Errorf("%s: if it leads out, the policy is %s, want %s", s.name, leadingOut, want)
 		}
 	}
 }
@@ -78,7 +81,7 @@ func TestAPageThatFailsHasWrittenNothing(t *testing.T) {
 		want string
 	}{
 		{"a template that does not exist", unknownPage{}, `there is no template "../web.go"`},
-		{"a field that does not exist", shortPage{}, "templates/login/form.html:5"},
+		{"a field that does not exist", shortPage{}, "templates/login/form.html:6"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRenderer(t, Options{})

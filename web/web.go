@@ -52,10 +52,10 @@ type Page interface {
 
 // View is a page on its way to one person.
 type View struct {
-	Status     int // 200 if it is 0
-	Page       Page
-	Locales    []string // the request's ui_locales; they go before Accept-Language
-	FormAction []string // where, beside ourselves, a form of the page may end: see [httpx.FormTarget]
+	Status   int // 200 if it is 0
+	Page     Page
+	Locales  []string // the request's ui_locales; they go before Accept-Language
+	LeadsOut bool     // a form of the page leads to another site: see [httpx.Policy]
 }
 
 // Options say how a renderer is set up.
@@ -138,7 +138,7 @@ func (r *Renderer) Render(w http.ResponseWriter, req *http.Request, v View) erro
 	if !ok {
 		return fmt.Errorf("web: there is no template %q", name)
 	}
-	policy := httpx.Policy{FormAction: v.FormAction, Script: posting[name]}
+	policy := httpx.Policy{LeadsOut: v.LeadsOut || posting[name], Script: posting[name]}
 	buf := r.buffers.Get().(*bytes.Buffer)
 	defer func() {
 		if buf.Cap() <= maxKept {

@@ -132,7 +132,7 @@ func (w *Worker) mux(t *store.Tenant, p *parts, pages *web.Renderer) (http.Handl
 	}
 	mux.Handle("GET "+route.Static, pages.Static())
 	h := cookies.Tidy(orNotFound(mux, onError), "dex_")
-	return http.StripPrefix(base, h), nil
+	return below(base, h), nil
 }
 
 func grantTypes(types []token.Grant) []string {

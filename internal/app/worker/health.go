@@ -14,9 +14,11 @@ import (
 func (w *Worker) dispatch(rw http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case route.Live:
+		httpx.Quiet(r.Context())
 		_ = httpx.WriteJSON(rw, http.StatusOK, health{Status: "alive"})
 		return
 	case route.Ready:
+		httpx.Quiet(r.Context())
 		w.ready(rw, r)
 		return
 	}

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"dex/internal/base/fault"
 	"dex/internal/base/httpx"
+	"dex/internal/base/route"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/grant"
 	"dex/web"
@@ -34,8 +36,11 @@ func (w *Worker) errorPage(pages *web.Renderer) httpx.ErrorFunc {
 			httpx.Annotate(r.Context(), slog.String("support_code", page.SupportCode))
 		}
 		status, kind := httpx.Status(err), kindOf(err)
-		if errors.Is(err, errNothingHere) {
+		switch {
+		case errors.Is(err, errNothingHere):
 			status, kind = http.StatusNotFound, "notfound"
+		case kind == "refused": // by a connector's fault or the gate's denial
+			status = http.StatusForbidden
 		}
 		page.Title, page.Message = "error."+kind+".title", "error."+kind+".message"
 		if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind != fault.Internal {
@@ -105,6 +110,31 @@ func orNotFound(mux *http.ServeMux, onError httpx.ErrorFunc) http.Handler {
 			return
 		}
 		onError(w, r, errNothingHere)
+	})
+}
+
+// below lets h answer at the path of the issuer and below it. The address of the
+// metadata has the well-known part before the issuer's path: RFC 8414 section 3.1.
+func below(base string, h http.Handler) http.Handler {
+	if base == "" {
+		return h
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var path string
+		switch rest, under := strings.CutPrefix(r.URL.Path, base+"/"); {
+		case under:
+			path = "/" + rest
+		case r.URL.Path == base:
+			path = route.Home
+		case r.URL.Path == route.OAuthMetadata+base:
+			path = route.OAuthMetadata
+		default:
+			http.NotFound(w, r)
+			return
+		}
+		inner, u := *r, *r.URL
+		u.Path, u.RawPath, inner.URL = path, "", &u
+		h.ServeHTTP(w, &inner)
 	})
 }
 

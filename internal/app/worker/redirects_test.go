@@ -281,6 +281,11 @@ func TestWhichAddressesMayBeRegistered(t *testing.T) {
 			"terms_url":                 "{id: x, secret: s, redirect_uris: ['https://a.example/cb'], terms_url: %s}",
 			"allowed_origins":           "{id: x, secret: s, redirect_uris: ['https://a.example/cb'], allowed_origins: [%s]}",
 		}
+		for field, client := range fields {
+			if err := configured(t, fmt.Sprintf(client, "'https://b.example'")); err != nil {
+				t.Errorf("%s: a plain address is refused: %v", field, err)
+			}
+		}
 		for _, scheme := range []string{"javascript", "data", "vbscript", "file", "blob", "about", "view-source", "filesystem"} {
 			for _, uri := range []string{
 				scheme + ":alert(1)", scheme + "://alert(1)", strings.ToUpper(scheme) + ":alert(1)", strings.ToUpper(scheme[:1]) + scheme[1:] + ":alert(1)",

@@ -112,9 +112,20 @@ func (b *Browser) request(method, address, body string) *http.Request {
 	return req
 }
 
-// Do sends a request and keeps the cookies of its answer.
+// What browsers and the proxies in front of servers take at least: of a cookie, with
+// its name and attributes (RFC 6265 section 6.1), and of all cookies in one line.
+const (
+	maxCookie  = 4096
+	maxCookies = 8 << 10
+)
+
+// Do sends a request and keeps the cookies of its answer. It fails the test if they
+// are more than a browser keeps, or the request brings more than a proxy lets pass.
 func (b *Browser) Do(req *http.Request) *Answer {
 	b.t.Helper()
+	if n := len("Cookie: ") + len(req.Header.Get("Cookie")); n > maxCookies {
+		b.t.Errorf("%s %s: %d bytes of cookies", req.Method, req.URL.Path, n)
+	}
 	resp, err := b.client.Do(req)
 	if err != nil {
 		b.t.Fatal(err)
@@ -125,6 +136,9 @@ func (b *Browser) Do(req *http.Request) *Answer {
 		b.t.Fatal(err)
 	}
 	for _, c := range resp.Cookies() {
+		if len(c.Raw) > maxCookie {
+			b.t.Errorf("%s %s: the cookie %s of %d bytes is dropped by browsers", req.Method, req.URL.Path, c.Name, len(c.Raw))
+		}
 		if c.MaxAge < 0 {
 			delete(b.cookies, c.Name)
 		} else {

@@ -43,6 +43,8 @@ type Options struct {
 	// Config is YAML that stands behind the clients and users of [BaseConfig]. It may
 	// hold any settings but the issuer.
 	Config string
+	// Clients are more items of the list of clients in [BaseConfig].
+	Clients string
 	// Bare leaves the clients and users of [BaseConfig] out.
 	Bare bool
 	// Clock and DB are shared with another server; nil is a fresh one of each.
@@ -150,7 +152,7 @@ func Settings(t testing.TB, issuer string, o Options) *config.Settings {
 	t.Helper()
 	text := fmt.Sprintf("issuer: %s\nkey_secrets: [\"ZGV4IHRlc3RzIGRleCB0ZXN0cyBkZXggdGVzdHMgMTI=\"]\ndb: sqlite:unused\n", issuer)
 	if !o.Bare {
-		text += BaseConfig
+		text += strings.Replace(BaseConfig, "users:\n", strings.TrimLeft(o.Clients, "\n")+"users:\n", 1)
 	}
 	file := filepath.Join(t.TempDir(), "dex.yaml")
 	if err := os.WriteFile(file, []byte(text+o.Config), 0o600); err != nil {

@@ -9,6 +9,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -28,9 +29,9 @@ import (
 // 8 KiB, so all attempts of a browser together stay below that.
 const (
 	maxAttempts = 8         // of one browser; the oldest is dropped
-	maxTotal    = 6 << 10   // bytes of cookies of all attempts of one browser
+	maxTotal    = 6500      // bytes of cookies of all attempts of one browser, names included, if there are several
 	maxChunk    = 3500      // bytes of one cookie's value; browsers keep 4096 with its name
-	maxValue    = 5600      // bytes of one sealed value, in text
+	maxValue    = 6400      // bytes of one sealed value, in text
 	compressed  = 1000      // bytes from which on compressing pays
 	maxPlain    = 128 << 10 // bytes of a value, inflated
 )
@@ -46,6 +47,16 @@ type Jar[T any] struct {
 // known without opening anything, and 130 random bits.
 func NewID(now time.Time) string {
 	return fmt.Sprintf("%08x", uint32(now.Unix())) + strings.ToLower(rand.Text())
+}
+
+// slots is how many fixed places there are.
+const slots = 4
+
+// Slot returns the id of one of a few fixed places, chosen by a name. It serves
+// where a value has to be put without a look at what the browser has.
+func Slot(name string) string {
+	sum := sha256.Sum256([]byte(name))
+	return fmt.Sprintf("%034d", sum[0]%slots)
 }
 
 // isID reports whether s has the form of an id, so that nothing else ever becomes
@@ -143,7 +154,7 @@ func (j Jar[T]) makeRoom(w http.ResponseWriter, r *http.Request, id string, size
 	for _, c := range j.Cookies.All(r, j.Name) {
 		other, _, _ := strings.Cut(strings.TrimPrefix(c.Name, j.Name), ".")
 		if other != id {
-			sizes[other] += len(c.Value)
+			sizes[other] += len(c.Name) + len(c.Value) + len("=; ")
 		}
 	}
 	ids := make([]string, 0, len(sizes))
@@ -162,7 +173,7 @@ func (j Jar[T]) makeRoom(w http.ResponseWriter, r *http.Request, id string, size
 
 // deflaters are expensive to make, and rarely needed.
 var deflaters = sync.Pool{New: func() any {
-	w, _ := flate.NewWriter(nil, flate.BestSpeed) // the level is a valid one
+	w, _ := flate.NewWriter(nil, flate.DefaultCompression) // the level is a valid one
 	return w
 }}
 

@@ -85,7 +85,7 @@ func isPlain(u *url.URL) bool {
 		return false
 	}
 	clean := path.Clean(p)
-	return p == clean || p == clean+"/"
+	return p == clean || p == clean+"/" && clean != "/"
 }
 
 // hasEscapedSlash looks at the path as it was sent, which net/url keeps only if

@@ -45,6 +45,7 @@ type entry struct {
 	mu    sync.Mutex // a handler may have started goroutines
 	attrs []slog.Attr
 	err   error
+	quiet bool
 }
 
 // Annotate adds attributes to the request's line in the log. Secrets do not
@@ -67,6 +68,16 @@ func LogError(ctx context.Context, err error) {
 	}
 }
 
+// Quiet lets the request's line in the log be seen only by who looks for such, at
+// level debug: a probe comes every few seconds, and says the same each time.
+func Quiet(ctx context.Context) {
+	if e, ok := ctx.Value(entryKey{}).(*entry); ok {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.quiet = true
+	}
+}
+
 // RequestID returns the id under which the request stands in the log, or "".
 func RequestID(ctx context.Context) string {
 	if e, ok := ctx.Value(entryKey{}).(*entry); ok {
@@ -80,8 +91,13 @@ func (e *entry) write(logger *slog.Logger, r *http.Request, rec *recorder, took 
 	if status == 0 {
 		status = http.StatusOK // as net/http will send it
 	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	level := slog.LevelInfo
-	if status >= 500 || !finished {
+	switch {
+	case e.quiet && finished:
+		level = slog.LevelDebug
+	case status >= 500 || !finished:
 		level = slog.LevelError
 	}
 	if !logger.Enabled(r.Context(), level) {
@@ -91,8 +107,6 @@ func (e *entry) write(logger *slog.Logger, r *http.Request, rec *recorder, took 
 	if len(path) > maxLoggedPath {
 		path = path[:maxLoggedPath] + "…"
 	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	attrs := make([]slog.Attr, 0, 10+len(e.attrs))
 	attrs = append(attrs,
 		slog.String("method", r.Method),

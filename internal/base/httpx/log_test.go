@@ -199,3 +199,41 @@ type sink struct{ header http.Header }
 func (s *sink) Header() http.Header         { return s.header }
 func (s *sink) Write(b []byte) (int, error) { return len(b), nil }
 func (s *sink) WriteHeader(int)             {}
+
+func TestAProbeIsSeenOnlyByWhoLooksForIt(t *testing.T) {
+	probe := func(status int, fails bool) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			Quiet(r.Context())
+			if fails {
+				panic(http.ErrAbortHandler)
+			}
+			w.WriteHeader(status)
+		})
+	}
+	for _, c := range []struct {
+		name   string
+		status int
+		fails  bool
+		level  slog.Level // of the log
+		want   string     // level of the line
+	}{
+		{"one that went well", 200, false, slog.LevelInfo, ""},
+		{"one that has to wait", 503, false, slog.LevelInfo, ""},
+		{"for who looks", 503, false, slog.LevelDebug, "DEBUG"},
+		{"one that failed of itself", 0, true, slog.LevelInfo, "ERROR"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			log := &logged{}
+			func() {
+				defer func() { _ = recover() }()
+				do(Log(probe(c.status, c.fails), slog.New(slog.NewJSONHandler(log, &slog.HandlerOptions{Level: c.level}))), httptest.NewRequest("GET", "/readyz", nil))
+			}()
+			switch {
+			case c.want == "" && log.String() != "":
+				t.Errorf("the log says %s", log.String())
+			case c.want != "" && log.line(t)["level"] != c.want:
+				t.Errorf("the log says %s, want level %s", log.String(), c.want)
+			}
+		})
+	}
+}

@@ -10,10 +10,12 @@ import (
 // Content-Security-Policy. The zero value is that of a page with a style sheet,
 // our own pictures and a form back to us.
 type Policy struct {
-	// FormAction lists, besides ourselves, where a form of the page may end.
-	// Chromium holds the redirects that follow a form to it as well, so a login
-	// page names the application it will lead to. See [FormTarget].
-	FormAction []string
+	// LeadsOut is set if a form of the page leads to another site: at once, or by the
+	// redirects that follow it. Where those end cannot be said beforehand, and Chromium
+	// holds every one of them to form-action. An application may send people on to
+	// another host of its own; one that is a provider for others sends them to those,
+	// by whatever scheme they have. So such a page has no form-action at all.
+	LeadsOut bool
 
 	Script       bool // the page has a script file of ours
 	RemoteImages bool // the page shows pictures from elsewhere, by https
@@ -22,8 +24,7 @@ type Policy struct {
 // closed is the policy of every answer that is not a page.
 const closed = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 
-// Header returns the value of the header. An entry of FormAction that is no
-// plain source is left out, so that nothing can add a directive of its own.
+// Header returns the value of the header.
 func (p Policy) Header() string {
 	var b strings.Builder
 	b.Grow(256)
@@ -35,59 +36,25 @@ func (p Policy) Header() string {
 	if p.RemoteImages {
 		b.WriteString(" https:")
 	}
-	b.WriteString("; font-src 'self'; connect-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'")
-	for _, source := range p.FormAction {
-		if isSource(source) {
-			b.WriteByte(' ')
-			b.WriteString(source)
-		}
+	b.WriteString("; font-src 'self'; connect-src 'none'; frame-ancestors 'none'; base-uri 'none'")
+	if !p.LeadsOut {
+		b.WriteString("; form-action 'self'")
 	}
 	return b.String()
 }
 
-// FormTarget returns the source that lets a form end at uri: its origin, or its
-// scheme alone if it has no origin that a policy could name. That is so with the
-// private schemes of native applications (RFC 8252, section 7.1) and with an
-// IPv6 literal, for which the policy's grammar has no room (CSP3, section 2.3.1).
-func FormTarget(uri string) (source string, ok bool) {
+// TakesForm reports whether a form of ours may be sent to uri: whether that is a
+// place, and not something that runs what it names.
+func TakesForm(uri string) bool {
 	u, err := url.Parse(uri)
 	if err != nil || !isScheme(u.Scheme) {
-		return "", false
-	}
-	switch {
-	case u.Scheme != "http" && u.Scheme != "https", strings.HasPrefix(u.Host, "["):
-		source = u.Scheme + ":"
-	default:
-		source = u.Scheme + "://" + strings.ToLower(u.Host)
-	}
-	return source, isSource(source)
-}
-
-// isSource reports whether s is scheme: or scheme://host[:port] in plain ASCII.
-// What could end a source, a directive or the header (space, ";", ",", quotes,
-// controls) or widen it ("*") has no place in it.
-func isSource(s string) bool {
-	scheme, rest, ok := strings.Cut(s, ":")
-	if !ok || !isScheme(scheme) {
 		return false
 	}
-	if rest == "" {
-		return true
-	}
-	authority, ok := strings.CutPrefix(rest, "//")
-	if !ok {
-		return false
-	}
-	host, port, hasPort := strings.Cut(authority, ":")
-	if host == "" || hasPort && (port == "" || len(port) > 5) {
-		return false
-	}
-	return !strings.ContainsFunc(host, func(c rune) bool { return !isLetter(c) && !isDigit(c) && c != '-' && c != '.' }) &&
-		!strings.ContainsFunc(port, func(c rune) bool { return !isDigit(c) })
+	return u.Host != "" || u.Scheme != "http" && u.Scheme != "https"
 }
 
 // isScheme reports whether s is the scheme of a place that a form may be sent
-// to (RFC 3986, section 3.1, in lower case), and not one that runs what it names.
+// to (RFC 3986, section 3.1, in lower case).
 func isScheme(s string) bool {
 	switch s {
 	case "", "javascript", "data", "vbscript", "file", "blob", "about", "view-source", "filesystem":
@@ -96,16 +63,13 @@ func isScheme(s string) bool {
 	for i, c := range s {
 		switch {
 		case 'a' <= c && c <= 'z':
-		case i > 0 && (isDigit(c) || c == '+' || c == '-' || c == '.'):
+		case i > 0 && ('0' <= c && c <= '9' || c == '+' || c == '-' || c == '.'):
 		default:
 			return false
 		}
 	}
 	return true
 }
-
-func isLetter(c rune) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' }
-func isDigit(c rune) bool  { return '0' <= c && c <= '9' }
 
 // headers are sent with everything. A handler may replace them, and the pages
 // replace the policy. The Referrer-Policy is not no-referrer: under that a

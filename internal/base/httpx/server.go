@@ -24,6 +24,16 @@ func NewServer(handler http.Handler, logger *slog.Logger) *http.Server {
 	}
 }
 
+// Deadline gives whatever a request asks of others, such as the database, until
+// then and no longer.
+func Deadline(next http.Handler, patience time.Duration) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), patience)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
 // Serve answers what comes to the listener until ctx is done. Then it takes no
 // more connections, and gives the requests under way the time drain to end.
 func Serve(ctx context.Context, listener net.Listener, server *http.Server, drain time.Duration) error {

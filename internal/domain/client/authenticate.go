@@ -83,9 +83,9 @@ var assertionAlgs = []jose.Algorithm{jose.RS256, jose.PS256, jose.ES256, jose.ES
 func AssertionAlgs() []jose.Algorithm { return slices.Clone(assertionAlgs) }
 
 // checkAssertion checks a client assertion, RFC 7523 section 3. Its audience must
-// be our issuer and nobody else, so that no other server can play it to us; the
-// endpoint's own address, which OpenID Connect Core section 9 has, counts only for
-// clients of that profile.
+// be our issuer and nobody else, so that no other server can play it to us. Clients
+// of the profile openid may name the token endpoint too, which OpenID Connect Core
+// section 9 has, and both of them in a list.
 func checkAssertion(c Client, assertion string, at Endpoint, now time.Time) (Used, error) {
 	find := func(kid string, alg jose.Algorithm) []crypto.PublicKey {
 		var found []crypto.PublicKey
@@ -104,25 +104,21 @@ func checkAssertion(c Client, assertion string, at Endpoint, now time.Time) (Use
 	if err := jose.Unmarshal(payload, &claims); err != nil {
 		return Used{}, err
 	}
-	audience, single := jose.SingleAudience(payload)
-	atEndpoint := c.Profile == OpenID && slices.Contains(claims.Audience, at.URL)
-	if audience == "" || atEndpoint {
-		audience = at.Issuer
-		if atEndpoint {
-			audience = at.URL
-		}
+	_, single := jose.SingleAudience(payload)
+	others := func(audience string) bool {
+		return audience != at.Issuer && (c.Profile != OpenID || audience != at.URL)
 	}
 	switch {
 	case !single && c.Profile != OpenID:
 		return Used{}, errors.New("the assertion names its audience in a list")
-	case claims.Issuer != c.ID, claims.Subject != c.ID:
-		return Used{}, errors.New("the assertion is not about the client that sent it")
-	case audience != at.Issuer && audience != at.URL, audience == at.URL && c.Profile != OpenID:
+	case len(claims.Audience) == 0, slices.ContainsFunc(claims.Audience, others):
 		return Used{}, errors.New("the assertion is for somebody else")
+	case claims.Subject != c.ID:
+		return Used{}, errors.New("the assertion is not about the client that sent it")
 	case claims.ID == "" || len(claims.ID) > maxJTI:
 		return Used{}, errors.New("the assertion has no usable jti")
 	}
-	if err := claims.Validate(now, c.ID, audience, assertionSkew); err != nil {
+	if err := claims.Validate(now, c.ID, claims.Audience[0], assertionSkew); err != nil {
 		return Used{}, err
 	}
 	expires := claims.Expiry.Time()

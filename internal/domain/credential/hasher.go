@@ -3,6 +3,7 @@ package credential
 import (
 	"context"
 	"crypto/rand"
+	"runtime"
 	"time"
 	"unicode/utf8"
 
@@ -18,8 +19,10 @@ const (
 	// queuePerSlot is how many wait for each hash that is under way. At 25 ms a
 	// hash the last of them waits less than two seconds.
 	queuePerSlot = 64
-	// patience is how long somebody waits for their turn at most.
-	patience = 4 * time.Second
+	// patience is how long somebody waits for their turn at most. It is shorter than
+	// what a connector is given, so that they hear that there is much to do, and not
+	// that we are broken.
+	patience = 5 * time.Second
 	// comeBack is when it is worth asking again.
 	comeBack = 2 * time.Second
 )
@@ -34,9 +37,12 @@ type Argon2 struct {
 	line  chan struct{}
 }
 
-// NewArgon2 returns a hasher that runs so many hashes at once.
+// NewArgon2 returns a hasher that runs so many hashes at once; as many as there
+// are cores if that is zero.
 func NewArgon2(atOnce int) *Argon2 {
-	atOnce = max(1, atOnce)
+	if atOnce <= 0 {
+		atOnce = runtime.GOMAXPROCS(0)
+	}
 	return &Argon2{
 		slots: make(chan struct{}, atOnce),
 		line:  make(chan struct{}, atOnce*(queuePerSlot+1)),

@@ -15,14 +15,15 @@ const (
 
 // Present decides what a refresh token of generation gen leads to. The grace is
 // what lets a client that lost our answer, or asked twice, ask again: it gets the
-// same successor and no second branch grows. RFC 9700 section 4.14.2.
+// same successor and no second branch grows. Zero or less is no grace at all. RFC
+// 9700 section 4.14.2.
 func (f Family) Present(gen int, grace time.Duration, now time.Time) Verdict {
 	switch {
 	case f.Generation == 0, gen < 1, gen > f.Generation, !now.Before(f.IdleUntil), !now.Before(f.ExpiresAt):
 		return Dead
 	case gen == f.Generation:
 		return Rotate
-	case gen == f.Generation-1 && now.Sub(f.RotatedAt) <= grace:
+	case gen == f.Generation-1 && grace > 0 && now.Sub(f.RotatedAt) <= grace:
 		return Repeat
 	default:
 		return Reuse

@@ -9,7 +9,8 @@ import (
 
 func TestPresentingARefreshToken(t *testing.T) {
 	live := Family{Generation: 3, RotatedAt: now.Add(-30 * time.Second), IdleUntil: now.Add(time.Hour), ExpiresAt: now.Add(time.Hour)}
-	idle, expired := live, live
+	idle, expired, justNow := live, live, live
+	justNow.RotatedAt = now
 	idle.IdleUntil, expired.ExpiresAt = now, now
 	for _, tt := range []struct {
 		name   string
@@ -23,6 +24,7 @@ func TestPresentingARefreshToken(t *testing.T) {
 		{"to the last moment of it", live, 2, 30 * time.Second, Repeat},
 		{"after the grace it was stolen", live, 2, 29 * time.Second, Reuse},
 		{"without a grace it was stolen at once", live, 2, -1, Reuse},
+		{"and a grace of nothing is none, at the very same instant either", justNow, 2, 0, Reuse},
 		{"an older one was stolen, grace or not", live, 1, time.Hour, Reuse},
 		{"one that we have not issued yet is none", live, 4, time.Minute, Dead},
 		{"there is no generation zero", live, 0, time.Minute, Dead},

@@ -18,18 +18,19 @@ type Path uint8
 
 // The paths. Every one of them leads through [Decide].
 const (
-	OpenSession  Path = iota + 1 // a person has just logged in
-	ReuseSession                 // a session answers instead of the person
-	IssueCode                    // the authorization endpoint answers the client
-	RedeemCode                   // the token endpoint exchanges a code
-	Refresh                      // the token endpoint takes a refresh token
-	ActForItself                 // the token endpoint serves client credentials
-	Userinfo                     // an access token opens the person's claims
-	Introspect                   // a resource server asks whether a token counts
+	OpenSession   Path = iota + 1 // a person has just logged in
+	ReuseSession                  // a session answers instead of the person
+	IssueCode                     // the authorization endpoint answers the client
+	RedeemCode                    // the token endpoint exchanges a code
+	Refresh                       // the token endpoint takes a refresh token
+	ActForItself                  // the token endpoint serves client credentials
+	Userinfo                      // an access token opens the person's claims
+	Introspect                    // a resource server asks whether a token counts
+	IntrospectOwn                 // … one that a client has for itself
 	pathEnd
 )
 
-var pathNames = [...]string{"", "open a session", "reuse a session", "issue a code", "redeem a code", "refresh", "act for itself", "userinfo", "introspect"}
+var pathNames = [...]string{"", "open a session", "reuse a session", "issue a code", "redeem a code", "refresh", "act for itself", "userinfo", "introspect", "introspect a client's own token"}
 
 // String returns the path's name, for traces.
 func (p Path) String() string {
@@ -55,7 +56,8 @@ func (s paths) has(p Path) bool { return s&(1<<p) != 0 }
 // Groups of paths, for the table of checks.
 var (
 	everywhere = paths(1<<pathEnd - 1)
-	ofPerson   = everywhere &^ on(ActForItself)            // somebody's account is concerned
+	ofItself   = on(ActForItself, IntrospectOwn)
+	ofPerson   = everywhere &^ ofItself                    // somebody's account is concerned
 	ofClient   = ofPerson &^ on(OpenSession, ReuseSession) // … and a client gets something of it
 	afterCode  = on(RedeemCode, Refresh, Userinfo, Introspect)
 	minting    = on(IssueCode, RedeemCode, Refresh, ActForItself)
@@ -126,7 +128,7 @@ type check struct {
 // checks is the gate. Their order is the order in which a denial is explained.
 var checks = []check{
 	{TenantDisabled, everywhere, func(c *Case) bool { return c.Tenant.Disabled }},
-	{TenantEpoch, on(ReuseSession) | afterCode, func(c *Case) bool { return c.since().Before(c.Tenant.NotBefore) }},
+	{TenantEpoch, on(ReuseSession, IntrospectOwn) | afterCode, func(c *Case) bool { return c.since().Before(c.Tenant.NotBefore) }},
 	{ClientDisabled, everywhere, func(c *Case) bool { return c.Client.Disabled || c.Client.ID == "" }},
 	{GrantTypeMissing, minting, func(c *Case) bool { return !c.Client.May(grantTypeOf[c.Path]) }},
 	{RedirectURIRemoved, on(IssueCode, RedeemCode), func(c *Case) bool {
@@ -149,7 +151,7 @@ var checks = []check{
 		return !c.Client.Trusted && len(c.Authorization.Scopes.Without(c.Consent)) > 0
 	}},
 	{GrantRevoked, afterCode, func(c *Case) bool { return !c.RevokedAt.IsZero() }},
-	{TokenRevoked, on(Userinfo, Introspect), func(c *Case) bool { return c.TokenRevoked }},
+	{TokenRevoked, on(Userinfo, Introspect, IntrospectOwn), func(c *Case) bool { return c.TokenRevoked }},
 }
 
 var grantTypeOf = map[Path]string{

@@ -73,28 +73,29 @@ var spoil = map[Reason]func(c *Case){
 
 // stops is what is expected of every reason on every path, in the order open a
 // session, reuse a session, issue a code, redeem a code, refresh, act for itself,
-// userinfo, introspect. It repeats nothing of the gate's own table.
+// userinfo, introspect, introspect a client's own token. It repeats nothing of the
+// gate's own table.
 var stops = map[Reason]string{
-	//                    open reuse issue redeem refresh itself userinfo introspect
-	TenantDisabled:      "stop stop  stop  stop   stop    stop   stop     stop",
-	TenantEpoch:         "-    stop  -     stop   stop    -      stop     stop",
-	ClientDisabled:      "stop stop  stop  stop   stop    stop   stop     stop",
-	GrantTypeMissing:    "-    -     stop  stop   stop    stop   -        -",
-	RedirectURIRemoved:  "-    -     stop  stop   -       -      -        -",
-	ScopeNotAllowed:     "-    -     stop  stop   stop    stop   -        -",
-	AudienceNotAllowed:  "-    -     stop  stop   stop    stop   -        -",
-	ConnectorGone:       "stop stop  stop  stop   stop    -      stop     stop",
-	ConnectorNotAllowed: "stop stop  stop  stop   stop    -      stop     stop",
-	UserGone:            "stop stop  stop  stop   stop    -      stop     stop",
-	UserDisabled:        "stop stop  stop  stop   stop    -      stop     stop",
-	UserEpoch:           "-    stop  -     stop   stop    -      stop     stop",
-	IdentityGone:        "stop stop  stop  stop   stop    -      stop     stop",
-	GroupNotAllowed:     "-    -     stop  stop   stop    -      stop     stop",
-	SessionEnded:        "-    stop  stop  stop   stop    -      stop     stop",
-	AuthTooOld:          "-    -     stop  -      -       -      -        -",
-	ConsentMissing:      "-    -     stop  -      -       -      -        -",
-	GrantRevoked:        "-    -     -     stop   stop    -      stop     stop",
-	TokenRevoked:        "-    -     -     -      -       -      stop     stop",
+	//                    open reuse issue redeem refresh itself userinfo introspect own
+	TenantDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop",
+	TenantEpoch:         "-    stop  -     stop   stop    -      stop     stop       stop",
+	ClientDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop",
+	GrantTypeMissing:    "-    -     stop  stop   stop    stop   -        -          -",
+	RedirectURIRemoved:  "-    -     stop  stop   -       -      -        -          -",
+	ScopeNotAllowed:     "-    -     stop  stop   stop    stop   -        -          -",
+	AudienceNotAllowed:  "-    -     stop  stop   stop    stop   -        -          -",
+	ConnectorGone:       "stop stop  stop  stop   stop    -      stop     stop       -",
+	ConnectorNotAllowed: "stop stop  stop  stop   stop    -      stop     stop       -",
+	UserGone:            "stop stop  stop  stop   stop    -      stop     stop       -",
+	UserDisabled:        "stop stop  stop  stop   stop    -      stop     stop       -",
+	UserEpoch:           "-    stop  -     stop   stop    -      stop     stop       -",
+	IdentityGone:        "stop stop  stop  stop   stop    -      stop     stop       -",
+	GroupNotAllowed:     "-    -     stop  stop   stop    -      stop     stop       -",
+	SessionEnded:        "-    stop  stop  stop   stop    -      stop     stop       -",
+	AuthTooOld:          "-    -     stop  -      -       -      -        -          -",
+	ConsentMissing:      "-    -     stop  -      -       -      -        -          -",
+	GrantRevoked:        "-    -     -     stop   stop    -      stop     stop       -",
+	TokenRevoked:        "-    -     -     -      -       -      stop     stop       stop",
 }
 
 // matrix tries every path with every reason against a gate, and says what is not
@@ -207,6 +208,86 @@ func TestASessionBindsWhatWasNotMadeToOutliveIt(t *testing.T) {
 		}
 		if _, err := Decide(c); (err == nil) != tt.want {
 			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
+// faces are the other ways in which a good case comes to be stopped for a reason.
+var faces = []struct {
+	name   string
+	reason Reason
+	spoil  func(c *Case)
+}{
+	{"the client is not there any more", ClientDisabled, func(c *Case) { c.Client.ID = "" }},
+	{"the connector is not there any more", ConnectorGone, func(c *Case) { c.Connector = nil }},
+	{"who the tokens are for is not there any more", AudienceNotAllowed, func(c *Case) { c.Peers = nil }},
+	{"who the tokens are for is disabled", AudienceNotAllowed, func(c *Case) {
+		c.Peers = map[string]client.Client{"other": {ID: "other", TrustedPeers: []string{"app"}, Disabled: true}}
+	}},
+	{"of two whom the tokens are for one trusts nobody", AudienceNotAllowed, func(c *Case) {
+		c.Authorization.Audience = []string{"other", "third"}
+		c.Peers["third"] = client.Client{ID: "third"}
+	}},
+	{"one scope of several was taken away", ScopeNotAllowed, func(c *Case) {
+		c.Authorization.Scopes = oauth.Scopes{oauth.ScopeOpenID, "email"}
+		c.Consent = c.Authorization.Scopes
+	}},
+	{"the person is in no group at all", GroupNotAllowed, func(c *Case) { c.Identity.Profile.Groups = nil }},
+	{"nobody has used the session for long enough", SessionEnded, func(c *Case) { c.Session.IdleUntil = now }},
+	{"the session is old enough, however much it was used", SessionEnded, func(c *Case) { c.Session.ExpiresAt = now }},
+	{"the person has allowed less", ConsentMissing, func(c *Case) {
+		c.Authorization.Scopes = oauth.Scopes{oauth.ScopeOpenID, "api"}
+	}},
+}
+
+func TestEveryFaceOfAReasonStopsAsTheReasonDoes(t *testing.T) {
+	for _, f := range faces {
+		for p := OpenSession; p < pathEnd; p++ {
+			c := good(p)
+			f.spoil(&c)
+			_, err := Decide(c)
+			denial, denied := errors.AsType[*Denial](err)
+			if expected := fields(t, stops[f.reason])[p-1] == "stop"; denied != expected || denied && denial.Reason != f.reason {
+				t.Errorf("%s: %s: got %v, want a denial: %v", p, f.name, err, expected)
+			}
+		}
+	}
+}
+
+func TestTheGateStopsNothingThatIsJustInTime(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		with func(c *Case)
+	}{
+		{"issued at the tenant's epoch itself", func(c *Case) {
+			c.Tenant.NotBefore, c.Session.AuthTime = c.Authorization.IssuedAt, c.Authorization.IssuedAt
+		}},
+		{"issued at the account's epoch itself", func(c *Case) {
+			c.User.NotBefore, c.Session.AuthTime = c.Authorization.IssuedAt, c.Authorization.IssuedAt
+		}},
+		{"the last moment of a session", func(c *Case) { c.Session.IdleUntil = now.Add(time.Microsecond) }},
+		{"a proof as old as it may be", func(c *Case) {
+			limit := now.Sub(c.Session.AuthTime)
+			c.MaxAge = &limit
+		}},
+		{"an older proof that was given for this very request", func(c *Case) {
+			limit := 30 * time.Second
+			c.MaxAge, c.RequestedAt = &limit, c.Session.AuthTime
+		}},
+		{"a client that anybody may use", func(c *Case) { c.Client.Groups, c.Identity.Profile.Groups = nil, nil }},
+		{"a client that takes every connector", func(c *Case) { c.Client.Connectors = nil }},
+		{"a trusted client, to which nobody has allowed anything", func(c *Case) { c.Client.Trusted, c.Consent = true, nil }},
+		{"tokens for the client itself", func(c *Case) {
+			c.Authorization.Audience = []string{"app"}
+			c.Peers = map[string]client.Client{"app": c.Client}
+		}},
+	} {
+		for p := OpenSession; p < pathEnd; p++ {
+			c := good(p)
+			tt.with(&c)
+			if _, err := Decide(c); err != nil {
+				t.Errorf("%s: %s is refused: %v", p, tt.name, err)
+			}
 		}
 	}
 }

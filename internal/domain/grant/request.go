@@ -22,6 +22,7 @@ type Request struct {
 	StartedAt   time.Time           `json:"b"`
 	ExpiresAt   time.Time           `json:"e"`
 	Asked       oauth.Authorization `json:"q"`
+	About       string              `json:"u,omitempty"` // the account that the client's id_token_hint was about
 	Answered    Answer              `json:"a"`
 	Steps       []audit.Step        `json:"s,omitempty"` // of the trace, not yet kept elsewhere
 }

@@ -3,6 +3,7 @@ package authorize
 import (
 	"net/http"
 	"net/url"
+	"strings"
 
 	"dex/internal/base/fault"
 	"dex/internal/base/httpx"
@@ -20,7 +21,7 @@ type consentPage struct {
 	PolicyURL, TermsURL    string
 	UserName, UserEmail    string
 	Scopes                 []scopeLine
-	Action, Attempt, CSRF  string
+	Action, Attempt, CSRF  string // the token names the account that the page speaks of, too
 	Remember               bool
 }
 
@@ -47,11 +48,8 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request) error {
 	if next(req, c, known, h.Clock.Now()) != stepConsent {
 		return httpx.SeeOther(w, r, h.Base+route.Authorize+"?attempt="+req.ID)
 	}
-	target, _ := httpx.FormTarget(req.Asked.RedirectURI)
 	return h.Pages.Render(w, r, web.View{
-		Page: h.consentPage(r, req, c, known), Locales: req.Asked.UILocales,
-		// The browser holds the redirect that follows the form to the policy too.
-		FormAction: []string{target},
+		Page: h.consentPage(r, req, c, known), Locales: req.Asked.UILocales, LeadsOut: true,
 	})
 }
 
@@ -59,7 +57,7 @@ func (h *Handler) consentPage(r *http.Request, req grant.Request, c client.Clien
 	page := consentPage{
 		ClientName: c.Name, PolicyURL: c.PolicyURL, TermsURL: c.TermsURL,
 		UserName: known.Identity.Profile.Name, UserEmail: known.Identity.Profile.Email,
-		Action: h.Base + route.Consent, Attempt: req.ID, CSRF: req.CSRF,
+		Action: h.Base + route.Consent, Attempt: req.ID, CSRF: req.CSRF + "." + known.User.ID,
 		Remember: !req.PrivateUse(),
 	}
 	if u, err := url.Parse(req.Asked.RedirectURI); err == nil {
@@ -93,7 +91,8 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := req.CheckCSRF(form.Get("csrf")); err != nil {
+	token, account, _ := strings.Cut(form.Get("csrf"), ".")
+	if err := req.CheckCSRF(token); err != nil {
 		return err
 	}
 	known, err := h.session(r, c)
@@ -101,7 +100,9 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	now := h.Clock.Now()
-	if next(req, c, known, now) != stepConsent {
+	// While the page was open somebody else may have logged in. What the page said
+	// of one account is no consent of the other.
+	if next(req, c, known, now) != stepConsent || account != known.User.ID {
 		return httpx.SeeOther(w, r, h.Base+route.Authorize+"?attempt="+req.ID)
 	}
 	switch form.Get("answer") {

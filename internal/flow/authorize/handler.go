@@ -79,8 +79,9 @@ func (h *Handler) get(w http.ResponseWriter, r *http.Request) error {
 }
 
 // post takes a request that a client's page sent as a form. It came from another
-// site, so the browser showed no cookies with it: the request is kept, and the
-// browser asked to come again by itself.
+// site, so the browser showed no cookies with it, and what it has under way is out
+// of sight: the browser is asked to come again by itself. Only a request that is too
+// long for an address is kept in the browser unseen.
 func (h *Handler) post(w http.ResponseWriter, r *http.Request) error {
 	params, err := httpx.ReadForm(w, r, httpx.DefaultFormLimit)
 	if err != nil {
@@ -90,8 +91,14 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return h.refuse(w, r, err)
 	}
+	if query := params.Encode(); len(query) <= longestQuery {
+		return httpx.SeeOther(w, r, h.Base+route.Authorize+"?"+query)
+	}
 	return h.leave(w, r, req, route.Authorize)
 }
+
+// longestQuery is what passes for an address at every proxy.
+const longestQuery = 4 << 10
 
 // begin reads a client's request. What is wrong with it is for the client as soon
 // as it is known that the redirect URI is the client's own.
@@ -131,6 +138,7 @@ func (h *Handler) begin(r *http.Request, params url.Values) (grant.Request, clie
 	req.Asked.ACRValues = slices.DeleteFunc(req.Asked.ACRValues, func(acr string) bool {
 		return acr != credential.SingleFactor && acr != credential.MultiFactor
 	})
+	httpx.Annotate(r.Context(), slog.String("support_code", req.SupportCode))
 	req.Note(now, "request", c.ID+" asks for "+asked.Scopes.String())
 	return req, c, nil
 }
@@ -202,7 +210,6 @@ func (h *Handler) load(r *http.Request, id string) (grant.Request, client.Client
 
 // proceed does what the request still needs, or answers it.
 func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req grant.Request, c client.Client) error {
-	httpx.Annotate(r.Context(), slog.String("support_code", req.SupportCode))
 	now := h.Clock.Now()
 	if req.Answered.Canceled {
 		return h.fail(w, r, req, oauth.Errorf(oauth.AccessDenied, "The person did not go on."))

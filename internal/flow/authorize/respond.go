@@ -148,15 +148,14 @@ func (h *Handler) send(w http.ResponseWriter, r *http.Request, to reply, params 
 	if to.mode != oauth.ModeFormPost {
 		return httpx.SeeOther(w, r, oauth.AppendResponse(to.redirectURI, to.mode, params))
 	}
-	target, ok := httpx.FormTarget(to.redirectURI)
-	if !ok {
+	if !httpx.TakesForm(to.redirectURI) {
 		return fault.New(fault.Invalid, "The application's address cannot take a form.")
 	}
 	page := formPostPage{URL: to.redirectURI}
 	for name, values := range params {
 		page.Fields = append(page.Fields, formField{Name: name, Value: values[0]})
 	}
-	return h.Pages.Render(w, r, web.View{Page: page, Locales: locales, FormAction: []string{target}})
+	return h.Pages.Render(w, r, web.View{Page: page, Locales: locales})
 }
 
 // formPostPage is a form that sends itself, OAuth 2.0 Form Post Response Mode.

@@ -127,13 +127,14 @@ func handle(answer url.Values) string {
 
 // posted takes an answer that another site sent as a form. The browser showed no
 // cookies with it, so the answer is kept, sealed, in the browser itself, which is
-// asked to come again.
+// asked to come again. The cookies it has are out of sight; so that nobody can fill
+// the browser with answers, each is put into one of a few places.
 func (h *Handler) posted(w http.ResponseWriter, r *http.Request) error {
 	form, err := httpx.ReadForm(w, r, httpx.DefaultFormLimit)
 	if err != nil {
 		return err
 	}
-	id := carry.NewID(h.Clock.Now())
+	id := carry.Slot(handle(form))
 	if err := h.Posted.Put(w, r, id, form); err != nil {
 		return err
 	}

@@ -41,9 +41,7 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, a *attempt, c *
 		step.Account = nil
 	}
 	if refused(err) {
-		a.Note(h.Clock.Now(), "account", "refused: "+err.Error())
-		h.keepTrace(ctx, a)
-		return h.stalled(a.Request, err)
+		return h.turnDown(r, a, c, step.Identity.Subject, err)
 	}
 	if err != nil {
 		return err
@@ -55,6 +53,21 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, a *attempt, c *
 	}
 	h.remember(w, r, opened.UserID)
 	return h.comeBack(w, r, a)
+}
+
+// turnDown ends the attempt of somebody whose identity was proven, and who may not
+// come in all the same. That stands in the record: it took a proof, so nobody can
+// fill the record with it.
+func (h *Handler) turnDown(r *http.Request, a *attempt, c *roster.Connector, subject string, err error) error {
+	ctx, now := r.Context(), h.Clock.Now()
+	a.Note(now, "account", "refused: "+err.Error())
+	h.keepTrace(ctx, a)
+	recordErr := h.Traces.Record(ctx, audit.Event{
+		At: now, Kind: audit.LoginRefused, ClientID: a.client.ID, ConnectorID: c.ID,
+		SupportCode: a.SupportCode, RemoteAddr: httpx.Addr(r).String(),
+		Detail: map[string]string{"subject": subject, "reason": err.Error()},
+	})
+	return h.stalled(a.Request, errors.Join(err, recordErr))
 }
 
 // refused reports whether an error turns the person down, and not us.

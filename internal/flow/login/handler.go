@@ -183,13 +183,10 @@ func (h *Handler) address(to, connectorID string) string {
 	return h.Base + strings.Replace(to, "{connector}", url.PathEscape(connectorID), 1)
 }
 
-// render shows a page of the attempt. The browser holds the redirects that follow
-// a form to the policy too, so the client's own address stands in it.
-func (h *Handler) render(w http.ResponseWriter, r *http.Request, a *attempt, status int, page web.Page, targets ...string) error {
-	if target, ok := httpx.FormTarget(a.Asked.RedirectURI); ok {
-		targets = append(targets, target)
-	}
-	return h.Pages.Render(w, r, web.View{Status: status, Page: page, Locales: a.Asked.UILocales, FormAction: targets})
+// render shows a page of the attempt. Its forms lead back to the application in the
+// end.
+func (h *Handler) render(w http.ResponseWriter, r *http.Request, a *attempt, status int, page web.Page) error {
+	return h.Pages.Render(w, r, web.View{Status: status, Page: page, Locales: a.Asked.UILocales, LeadsOut: true})
 }
 
 // keepTrace writes down what has happened, now that the person has acted. What is

@@ -34,7 +34,9 @@ func (formPage) Template() string { return "login/form.html" }
 func (h *Handler) form(w http.ResponseWriter, r *http.Request, a *attempt, c *roster.Connector, f *connector.Form) error {
 	page := formPage{
 		ClientName: a.client.Name, ConnectorName: c.Name,
-		Action: h.address(route.LoginConnector, c.ID), Attempt: a.ID, CSRF: a.CSRF,
+		// The attempt stands in the address too, which the browser shows when the answer
+		// is this page once more: who opens it anew then goes on with the attempt.
+		Action: h.address(route.LoginConnector, c.ID) + "?attempt=" + a.ID, Attempt: a.ID, CSRF: a.CSRF,
 		Problem: f.Problem, Wait: int((f.Wait + time.Second - 1) / time.Second),
 	}
 	if others, err := h.choices(r.Context(), a); err == nil && len(others) > 1 {
@@ -70,8 +72,7 @@ type postField struct{ Name, Value string }
 func (postPage) Template() string { return "login/post.html" }
 
 func (h *Handler) post(w http.ResponseWriter, r *http.Request, a *attempt, p *connector.Post) error {
-	target, ok := httpx.FormTarget(p.URL)
-	if !ok {
+	if !httpx.TakesForm(p.URL) {
 		return fault.New(fault.Unavailable, "The provider's address cannot take a form.")
 	}
 	page := postPage{URL: p.URL}
@@ -80,5 +81,5 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request, a *attempt, p *co
 			page.Fields = append(page.Fields, postField{Name: name, Value: value})
 		}
 	}
-	return h.render(w, r, a, http.StatusOK, page, target)
+	return h.render(w, r, a, http.StatusOK, page)
 }

@@ -268,15 +268,9 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request, asked request, kno
 			page.Carry = append(page.Carry, carried{name, value})
 		}
 	}
-	view := web.View{Page: page, Locales: asked.locales}
-	// The browser holds the redirects that follow the form to the policy too.
-	if target, ok := httpx.FormTarget(asked.returnTo); ok {
-		view.FormAction = append(view.FormAction, target)
-	}
-	if target, ok := httpx.FormTarget(h.upstream(r, known, "state")); ok {
-		view.FormAction = append(view.FormAction, target)
-	}
-	return h.Pages.Render(w, r, view)
+	// The form leads to the application, or by way of the provider that the person
+	// came by.
+	return h.Pages.Render(w, r, web.View{Page: page, Locales: asked.locales, LeadsOut: true})
 }
 
 func (h *Handler) token(known *session.Known) string {

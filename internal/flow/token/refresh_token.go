@@ -104,7 +104,7 @@ func (g RefreshToken) present(ctx context.Context, c client.Client, t mint.Refre
 }
 
 func (g RefreshToken) grace(c client.Client) time.Duration {
-	if c.RefreshGrace > 0 {
+	if c.RefreshGrace != 0 { // negative is none
 		return c.RefreshGrace
 	}
 	return g.Lifetimes.RefreshGrace

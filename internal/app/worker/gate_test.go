@@ -1,0 +1,540 @@
+package worker_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"dex/internal/app/workertest"
+	"dex/internal/connector"
+	"dex/internal/domain/audit"
+	"dex/internal/domain/grant"
+	"dex/internal/domain/user"
+	"dex/internal/store"
+	"dex/internal/store/storetest"
+)
+
+// gateConfig is what the matrix lives in. Each way to stop changes a line of it, or
+// does something to what stands in the database.
+const gateConfig = `
+keys: {algorithms: [ES256]}
+expiry: {codes: 10m, sessions: 5m, sessions_idle: 5m}
+clients:
+- {id: app, secret: app-secret, trusted: true, id_token_alg: ES256, redirect_uris: ["https://app.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials], scopes: [openid, profile, offline_access, api], groups: [staff]}
+- {id: asks, secret: asks-secret, trusted: false, id_token_alg: ES256, redirect_uris: ["https://asks.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials], scopes: [openid, profile, offline_access, api], groups: [staff]}
+- {id: peer, secret: peer-secret, id_token_alg: ES256, redirect_uris: ["https://peer.example.com/cb"], trusted_peers: [app, asks]}
+connectors:
+- {id: elsewhere, kind: oidc}
+- {id: people, kind: mock, config: {users: [{login: zoe, groups: [staff]}]}}
+- {id: spare, kind: mock, config: {users: [{login: nobody}]}}
+`
+
+// gateScopes are what every request asks for.
+const gateScopes = "openid profile offline_access audience:server:client_id:peer"
+
+// gateWorld is a server with somebody on every way to something of worth, one step
+// before its end.
+type gateWorld struct {
+	t      *testing.T
+	s      *workertest.Server
+	up     *workertest.Upstream
+	app    *workertest.Client
+	asks   *workertest.Client
+	access []string // the access tokens that were issued
+	other  string   // a refresh token that no way needs
+}
+
+func newGateWorld(t *testing.T) *gateWorld {
+	up := &workertest.Upstream{}
+	s := workertest.Start(t, workertest.Options{Bare: true, Config: gateConfig, Kinds: up.Kinds()})
+	w := &gateWorld{t: t, s: s, up: up, app: s.Client(t, "app"), asks: s.Client(t, "asks")}
+	w.other = w.obtain().RefreshToken
+	return w
+}
+
+// by is a request that leads to the provider elsewhere, and is not content with a
+// proof that is older than a minute.
+func by(connectorID string, pairs ...string) []string {
+	return append([]string{"scope", gateScopes, "connector_id", connectorID, "max_age", "60"}, pairs...)
+}
+
+// someone is a browser with a session.
+func (w *gateWorld) someone() *workertest.Browser {
+	w.t.Helper()
+	b := w.s.Browser(w.t)
+	w.app.CodeBy(b, "zoe", by("elsewhere")...)
+	return b
+}
+
+func (w *gateWorld) obtain(pairs ...string) workertest.Tokens {
+	w.t.Helper()
+	tokens := w.app.Redeem(w.app.CodeBy(w.s.Browser(w.t), "zoe", by("elsewhere", pairs...)...))
+	if tokens.Status != http.StatusOK {
+		w.t.Fatalf("no tokens: %d %s", tokens.Status, tokens.Error)
+	}
+	w.access = append(w.access, tokens.AccessToken)
+	return tokens
+}
+
+// bound are the scopes of a grant that does not outlive its session.
+var bound = []string{"scope", strings.ReplaceAll(gateScopes, "offline_access ", "")}
+
+// came says in a word where a browser has come to: "code" and "login" and "consent"
+// are that, an error code is what the client was told, and a number is the status
+// of a page that goes no further.
+func came(a *workertest.Answer) string {
+	switch {
+	case a.Param("code") != "":
+		return "code"
+	case a.Param("error") != "":
+		return a.Param("error")
+	case a.Location() != nil && a.Location().Host == "elsewhere.example.com", a.Has("login"), a.Has("connector-spare"):
+		return "login"
+	case a.Has("allow"):
+		return "consent"
+	default:
+		return fmt.Sprint(a.Status)
+	}
+}
+
+func answered(t workertest.Tokens) string {
+	if t.Error != "" {
+		return t.Error
+	}
+	return fmt.Sprint(t.Status)
+}
+
+// gateWay is one way to something of worth. It brings somebody to the step before
+// its end, and returns that step, which tells what has come of it.
+type gateWay struct {
+	name    string
+	path    grant.Path
+	good    string
+	prepare func(w *gateWorld) func() string
+}
+
+var gateWays = []gateWay{
+	{"login", grant.OpenSession, "code", func(w *gateWorld) func() string {
+		open := func(b *workertest.Browser) workertest.Form {
+			return b.Follow(b.Get(w.app.Authorize(by("people")...))).Form(w.t, "login")
+		}
+		first := w.s.Browser(w.t)
+		first.Follow(first.Submit(open(first), "login", "zoe")) // the account is there
+		b := w.s.Browser(w.t)
+		form := open(b)
+		return func() string { return came(b.Follow(b.Submit(form, "login", "zoe"))) }
+	}},
+	{"callback", grant.OpenSession, "code", func(w *gateWorld) func() string {
+		b := w.s.Browser(w.t)
+		away := b.Follow(b.Get(w.app.Authorize(by("elsewhere")...)))
+		return func() string { return came(b.Arrive(w.t, away, "zoe")) }
+	}},
+	{"session", grant.ReuseSession, "code", func(w *gateWorld) func() string {
+		b := w.someone()
+		return func() string { return came(b.Follow(b.Get(w.app.Authorize(by("elsewhere")...)))) }
+	}},
+	{"silent", grant.ReuseSession, "code", func(w *gateWorld) func() string {
+		b := w.someone()
+		return func() string { return came(b.Follow(b.Get(w.app.Authorize(by("elsewhere", "prompt", "none")...)))) }
+	}},
+	{"consent", grant.IssueCode, "code", func(w *gateWorld) func() string {
+		b := w.someone()
+		form := b.Follow(b.Get(w.asks.Authorize(by("")...))).Form(w.t, "allow")
+		return func() string { return came(b.Follow(b.Submit(form, "answer", "allow"))) }
+	}},
+	{"remembered", grant.IssueCode, "code", func(w *gateWorld) func() string {
+		b := w.someone()
+		w.asks.CodeBy(b, "zoe", by("elsewhere")...)
+		return func() string { return came(b.Follow(b.Get(w.asks.Authorize(by("elsewhere", "prompt", "none")...)))) }
+	}},
+	{"redeem", grant.RedeemCode, "200", func(w *gateWorld) func() string {
+		code := w.app.CodeBy(w.s.Browser(w.t), "zoe", by("elsewhere")...)
+		return func() string { return answered(w.app.Redeem(code)) }
+	}},
+	{"refresh", grant.Refresh, "200", func(w *gateWorld) func() string {
+		token := w.obtain().RefreshToken
+		return func() string { return answered(w.app.Refresh(token)) }
+	}},
+	{"userinfo", grant.Userinfo, "200", func(w *gateWorld) func() string {
+		token := w.obtain().AccessToken
+		return func() string { return fmt.Sprint(w.app.Userinfo(token).Status) }
+	}},
+	{"…in-session", grant.Userinfo, "200", func(w *gateWorld) func() string {
+		token := w.obtain(bound...).AccessToken
+		return func() string { return fmt.Sprint(w.app.Userinfo(token).Status) }
+	}},
+	{"introspect", grant.Introspect, "active", func(w *gateWorld) func() string {
+		token := w.obtain().AccessToken
+		return func() string { return w.worth(token) }
+	}},
+	{"…in-session", grant.Introspect, "active", func(w *gateWorld) func() string {
+		token := w.obtain(bound...).AccessToken
+		return func() string { return w.worth(token) }
+	}},
+	{"…refresh", grant.Introspect, "active", func(w *gateWorld) func() string {
+		token := w.obtain().RefreshToken
+		return func() string { return w.worth(token) }
+	}},
+	{"itself", grant.ActForItself, "200", func(w *gateWorld) func() string {
+		return func() string { return answered(w.itself()) }
+	}},
+	{"…introspect", grant.IntrospectOwn, "active", func(w *gateWorld) func() string {
+		token := w.itself().AccessToken
+		w.access = append(w.access, token)
+		return func() string { return w.worth(token) }
+	}},
+}
+
+func (w *gateWorld) itself() workertest.Tokens {
+	w.t.Helper()
+	return w.app.Token("grant_type", "client_credentials", "scope", "api")
+}
+
+// worth asks as the peer, which is in the audience of what has one, or as the
+// client itself.
+func (w *gateWorld) worth(token string) string {
+	w.t.Helper()
+	a := w.app.Send("/introspect", map[string][]string{"token": {token}})
+	var answer struct {
+		Active bool   `json:"active"`
+		Error  string `json:"error"`
+	}
+	if err := json.Unmarshal([]byte(a.Body), &answer); err != nil {
+		w.t.Fatal(err)
+	}
+	switch {
+	case answer.Error != "":
+		return answer.Error
+	case answer.Active:
+		return "active"
+	default:
+		return "inactive"
+	}
+}
+
+// gateMatrix is what is expected of every way to stop, on every way to something
+// of worth in the order of gateWays. "-" lets it pass.
+const gateMatrix = `
+way to stop                | login callback session silent consent remembered | redeem refresh | userinfo in-session | introspect in-session refresh | itself introspect
+nothing                    | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | -      -
+tenant disabled            | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | ig     no
+tenant's epoch             | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      no
+client disabled            | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | ic     ic
+client disabled by file    | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | ic     ic
+client not declared        | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | ic     ic
+codes taken away           | uc    uc       uc      uc     uc      uc         | uc     uc      | -        -          | -          -          -       | -      -
+refresh taken away         | -     -        -       -      -       -          | -      uc      | -        -          | -          -          -       | -      -
+itself taken away          | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | uc     -
+redirect URI removed       | 400   400      400     400    400     400        | ig     -       | -        -          | -          -          -       | -      -
+scope removed              | is    is       -       -      is      -          | is     is      | -        -          | -          -          -       | -      -
+peer trusts nobody         | is    is       is      is     is      is         | is     is      | -        -          | -          -          -       | -      -
+peer disabled              | is    is       is      is     is      is         | is     is      | -        -          | -          -          -       | -      -
+peer not declared          | is    is       is      is     is      is         | is     is      | -        -          | -          -          -       | -      -
+connector disabled         | 404   404      404     lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
+connector not declared     | 404   404      404     lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
+connector not accepted     | 403   403      ir      ir     login   ir         | ig     ig      | 401      401        | no         no         no      | -      -
+user gone                  | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
+user disabled              | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
+user only marked disabled  | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
+user disabled and enabled  | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
+user's epoch               | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
+identity unlinked          | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
+group not accepted         | ad    ad       ad      ad     ad      ad         | ig     ig      | 401      401        | no         no         no      | -      -
+group taken away           | -     ad       ad      ad     ad      ad         | ig     ig      | 401      401        | no         no         no      | -      -
+session ended              | -     -        login   lr     login   lr         | ig     -       | -        401        | -          no         -       | -      -
+session idle for too long  | -     -        login   lr     login   lr         | ig     -       | -        401        | -          no         -       | -      -
+proof too old              | -     -        login   lr     login   lr         | -      -       | -        -          | -          -          -       | -      -
+consent revoked            | -     -        -       -      -       cr         | ig     ig      | 401      401        | no         no         no      | -      -
+client not trusted         | consent consent consent cr    -       -          | -      -       | -        -          | -          -          -       | -      -
+grant revoked              | -     -        -       -      -       -          | ig     ig      | 401      401        | no         no         no      | -      -
+token revoked              | -     -        -       -      -       -          | -      -       | 401      401        | no         no         -       | -      no
+`
+
+// gateWords are what the short words in the matrix stand for.
+var gateWords = map[string]string{
+	"lr": "login_required", "cr": "consent_required", "ad": "access_denied", "is": "invalid_scope",
+	"uc": "unauthorized_client", "ir": "invalid_request", "ig": "invalid_grant", "ic": "invalid_client", "no": "inactive",
+}
+
+// gateStop is one way in which something comes to be stopped.
+type gateStop struct {
+	name   string
+	reason grant.Reason // that the gate has for it
+	do     func(w *gateWorld)
+}
+
+var gateStops = []gateStop{
+	{"nothing", "", func(*gateWorld) {}},
+	{"tenant disabled", grant.TenantDisabled, func(w *gateWorld) { w.must(w.s.Tenant.DisableTenant(w.ctx(), w.now())) }},
+	{"tenant's epoch", grant.TenantEpoch, func(w *gateWorld) {
+		w.s.Clock.Advance(time.Second)
+		w.must(w.s.Tenant.SetTenantNotBefore(w.ctx(), w.now(), w.now()))
+	}},
+	{"client disabled", grant.ClientDisabled, func(w *gateWorld) {
+		w.must(w.s.Tenant.DisableClient(w.ctx(), "app", w.now()))
+		w.must(w.s.Tenant.DisableClient(w.ctx(), "asks", w.now()))
+	}},
+	{"client disabled by file", grant.ClientDisabled, func(w *gateWorld) {
+		w.apply("{id: app,", "{id: app, disabled: true,", "{id: asks,", "{id: asks, disabled: true,")
+	}},
+	{"client not declared", grant.ClientDisabled, func(w *gateWorld) {
+		w.apply("{id: app,", "{id: another,", "{id: asks,", "{id: yet-another,", "[app, asks]", "[]")
+	}},
+	{"codes taken away", grant.GrantTypeMissing, func(w *gateWorld) {
+		w.apply("[authorization_code, refresh_token, client_credentials]", "[client_credentials]")
+	}},
+	{"refresh taken away", grant.GrantTypeMissing, func(w *gateWorld) {
+		w.apply("[authorization_code, refresh_token, client_credentials]", "[authorization_code, client_credentials]")
+	}},
+	{"itself taken away", grant.GrantTypeMissing, func(w *gateWorld) {
+		w.apply("[authorization_code, refresh_token, client_credentials]", "[authorization_code, refresh_token]")
+	}},
+	{"redirect URI removed", grant.RedirectURIRemoved, func(w *gateWorld) { w.apply(".example.com/cb", ".example.com/moved") }},
+	{"scope removed", grant.ScopeNotAllowed, func(w *gateWorld) { w.apply("[openid, profile,", "[openid,") }},
+	{"peer trusts nobody", grant.AudienceNotAllowed, func(w *gateWorld) { w.apply("[app, asks]", "[]") }},
+	{"peer disabled", grant.AudienceNotAllowed, func(w *gateWorld) { w.must(w.s.Tenant.DisableClient(w.ctx(), "peer", w.now())) }},
+	{"peer not declared", grant.AudienceNotAllowed, func(w *gateWorld) { w.apply("{id: peer,", "{id: another,") }},
+	{"connector disabled", grant.ConnectorGone, func(w *gateWorld) {
+		w.must(w.s.Tenant.DisableConnector(w.ctx(), "elsewhere", w.now()))
+		w.must(w.s.Tenant.DisableConnector(w.ctx(), "people", w.now()))
+	}},
+	{"connector not declared", grant.ConnectorGone, func(w *gateWorld) { w.apply("{id: elsewhere,", "{id: other,", "{id: people,", "{id: folk,") }},
+	{"connector not accepted", grant.ConnectorNotAllowed, func(w *gateWorld) { w.apply("groups: [staff]}\n", "groups: [staff], connectors: [spare]}\n") }},
+	{"user gone", grant.UserGone, func(w *gateWorld) { w.raw(`DELETE FROM users`) }},
+	{"user disabled", grant.UserDisabled, func(w *gateWorld) {
+		for _, id := range w.ids("users") {
+			w.must(w.s.Tenant.DisableUser(w.ctx(), id, w.now()))
+		}
+	}},
+	{"user disabled and enabled", grant.UserDisabled, func(w *gateWorld) {
+		w.s.Clock.Advance(time.Second)
+		for _, id := range w.ids("users") {
+			w.must(w.s.Tenant.DisableUser(w.ctx(), id, w.now()))
+			w.must(w.s.Tenant.EnableUser(w.ctx(), id, w.now()))
+		}
+	}},
+	// No verb does these three alone. What they do to the database is what is left of
+	// one if its session and its grants come in at the same moment.
+	{"user only marked disabled", grant.UserDisabled, func(w *gateWorld) { w.raw(`UPDATE users SET disabled = TRUE`) }},
+	{"user's epoch", grant.UserEpoch, func(w *gateWorld) {
+		w.s.Clock.Advance(time.Second)
+		w.raw(`UPDATE users SET not_before = $1`, w.now())
+	}},
+	{"identity unlinked", grant.IdentityGone, func(w *gateWorld) { w.raw(`DELETE FROM identities`) }},
+	{"group not accepted", grant.GroupNotAllowed, func(w *gateWorld) { w.apply("groups: [staff]}\n", "groups: [admins]}\n") }},
+	{"group taken away", grant.GroupNotAllowed, func(w *gateWorld) {
+		w.up.Again = func(_ context.Context, id user.Identity) (user.Identity, error) {
+			id.Profile.Groups = nil
+			return id, nil
+		}
+		w.up.Arrive = func(_ context.Context, name string) (connector.Step, error) {
+			step := w.up.Vouch(name)
+			step.Identity.Profile.Groups = nil
+			return step, nil
+		}
+		w.s.Clock.Advance(time.Minute) // somebody's refresh asks the provider again
+		if got := answered(w.app.Refresh(w.other)); got != "invalid_grant" {
+			w.t.Fatalf("a refresh without the group: %s", got)
+		}
+	}},
+	{"session ended", grant.SessionEnded, func(w *gateWorld) {
+		for _, id := range w.ids("sessions") {
+			w.must(w.s.Tenant.EndSession(w.ctx(), id, w.now()))
+		}
+	}},
+	{"session idle for too long", grant.SessionEnded, func(w *gateWorld) { w.s.Clock.Advance(5 * time.Minute) }},
+	{"proof too old", grant.AuthTooOld, func(w *gateWorld) { w.s.Clock.Advance(61 * time.Second) }},
+	{"consent revoked", grant.ConsentMissing, func(w *gateWorld) {
+		for _, id := range w.ids("users") {
+			w.must(w.s.Tenant.RevokeConsent(w.ctx(), id, "app", w.now()))
+			w.must(w.s.Tenant.RevokeConsent(w.ctx(), id, "asks", w.now()))
+		}
+	}},
+	{"client not trusted", grant.ConsentMissing, func(w *gateWorld) { w.apply("trusted: true", "trusted: false") }},
+	{"grant revoked", grant.GrantRevoked, func(w *gateWorld) {
+		for _, id := range w.ids("grants") {
+			w.must(w.s.Tenant.Revoke(w.ctx(), id, audit.TokenRevoked, w.now()))
+		}
+	}},
+	{"token revoked", grant.TokenRevoked, func(w *gateWorld) {
+		for _, token := range w.access {
+			if a := w.app.Revoke(token); a.Status != http.StatusOK {
+				w.t.Fatalf("revoke: %d %s", a.Status, a.Body)
+			}
+		}
+	}},
+}
+
+func (w *gateWorld) ctx() context.Context { return w.t.Context() }
+func (w *gateWorld) now() time.Time       { return w.s.Clock.Now() }
+
+func (w *gateWorld) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// apply starts another worker with other settings at the same database: what they
+// declare is so for the first one too.
+func (w *gateWorld) apply(pairs ...string) {
+	w.t.Helper()
+	config := gateConfig
+	for i := 0; i < len(pairs); i += 2 {
+		if !strings.Contains(config, pairs[i]) {
+			w.t.Fatalf("the configuration does not say %q", pairs[i])
+		}
+		config = strings.ReplaceAll(config, pairs[i], pairs[i+1])
+	}
+	db := w.s.DB
+	if storetest.URL(w.t, db) != "sqlite::memory:" {
+		db = storetest.Again(w.t, db)
+	}
+	workertest.Start(w.t, workertest.Options{
+		Bare: true, Config: config, Kinds: w.up.Kinds(), Clock: w.s.Clock, DB: db, Issuer: w.s.URL,
+	})
+}
+
+// raw does what no verb does, past the store.
+func (w *gateWorld) raw(query string, args ...any) {
+	w.t.Helper()
+	_, err := store.Raw(w.s.DB).ExecContext(w.ctx(), query, args...)
+	w.must(err)
+}
+
+// ids returns the ids of all rows of a table.
+func (w *gateWorld) ids(table string) (ids []string) {
+	w.t.Helper()
+	rows, err := store.Raw(w.s.DB).QueryContext(w.ctx(), `SELECT id FROM `+table)
+	w.must(err)
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		var id string
+		w.must(rows.Scan(&id))
+		ids = append(ids, id)
+	}
+	w.must(rows.Err())
+	if len(ids) == 0 {
+		w.t.Fatalf("there are no %s", table)
+	}
+	return ids
+}
+
+// gateRows reads the matrix: what is expected on each way, by the way to stop.
+func gateRows(t *testing.T) map[string][]string {
+	t.Helper()
+	rows := map[string][]string{}
+	for _, line := range strings.Split(strings.TrimSpace(gateMatrix), "\n")[1:] {
+		name, cells, _ := strings.Cut(line, "|")
+		row := strings.Fields(strings.ReplaceAll(cells, "|", " "))
+		if len(row) != len(gateWays) {
+			t.Fatalf("the row %q has %d cells for %d ways", name, len(row), len(gateWays))
+		}
+		for i, word := range row {
+			if whole, short := gateWords[word]; short {
+				row[i] = whole
+			} else if word == "-" {
+				row[i] = gateWays[i].good
+			}
+		}
+		rows[strings.TrimSpace(name)] = row
+	}
+	return rows
+}
+
+// Security requirement 34 and DESIGN 4: on every way to something of worth
+// everything that must stop it does, and nothing else.
+func TestEveryWayStopsForEveryReason(t *testing.T) {
+	rows := gateRows(t)
+	for _, stop := range gateStops {
+		t.Run(stop.name, func(t *testing.T) {
+			t.Parallel()
+			w := newGateWorld(t)
+			var last []func() string
+			for _, way := range gateWays {
+				last = append(last, way.prepare(w))
+			}
+			stop.do(w)
+			for i, way := range gateWays {
+				if got := last[i](); got != rows[stop.name][i] {
+					t.Errorf("%s (to %s): got %s, want %s", way.name, way.path, got, rows[stop.name][i])
+				}
+			}
+		})
+	}
+}
+
+// A reason of the gate, or a path, that nobody has brought about here is missing.
+func TestTheMatrixKnowsEveryReasonAndEveryPath(t *testing.T) {
+	rows := gateRows(t)
+	reasons := map[grant.Reason]bool{}
+	for _, stop := range gateStops {
+		reasons[stop.reason] = true
+		if rows[stop.name] == nil {
+			t.Errorf("the matrix has no row for %q", stop.name)
+		}
+	}
+	if len(rows) != len(gateStops) {
+		t.Errorf("the matrix has %d rows for %d ways to stop", len(rows), len(gateStops))
+	}
+	paths := map[grant.Path]bool{}
+	for _, way := range gateWays {
+		paths[way.path] = true
+	}
+	declared := constantsOfTheGate(t)
+	for _, reason := range declared["Reason"] {
+		if !reasons[grant.Reason(reason)] {
+			t.Errorf("nothing is stopped here because %s", reason)
+		}
+	}
+	if len(declared["Reason"]) < 19 || len(declared["Path"]) < 9 {
+		t.Fatalf("the gate's constants were not found: %v", declared)
+	}
+	if len(paths) != len(declared["Path"]) {
+		t.Errorf("the gate has the paths %v, and %d of them are gone here", declared["Path"], len(paths))
+	}
+}
+
+// constantsOfTheGate returns the exported constants of package grant by their type:
+// the texts of those that have one, and the names of the others.
+func constantsOfTheGate(t *testing.T) map[string][]string {
+	t.Helper()
+	file, err := parser.ParseFile(token.NewFileSet(), "../../domain/grant/gate.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string][]string{}
+	for _, decl := range file.Decls {
+		gen, ok := decl.(*ast.GenDecl)
+		if !ok || gen.Tok != token.CONST {
+			continue
+		}
+		of := ""
+		for _, spec := range gen.Specs {
+			value := spec.(*ast.ValueSpec)
+			if typ, ok := value.Type.(*ast.Ident); ok {
+				of = typ.Name
+			}
+			for i, name := range value.Names {
+				if !name.IsExported() {
+					continue
+				}
+				text := name.Name
+				if i < len(value.Values) {
+					if lit, ok := value.Values[i].(*ast.BasicLit); ok {
+						text = strings.Trim(lit.Value, `"`)
+					}
+				}
+				found[of] = append(found[of], text)
+			}
+		}
+	}
+	return found
+}
