@@ -152,7 +152,7 @@ func TestAFormEndsWhereThePolicyLetsItAndNowhereElse(t *testing.T) {
 		if req.URL.Path == "/callback" {
 			arrived <- req.Method + " " + req.FormValue("code") + req.FormValue("submit")
 		}
-		fmt.Fprint(w, "<title>arrived</title>")
+		fmt.Fprint(w, `<p id="arrived">arrived</p>`)
 	}
 	app := httptest.NewServer(http.HandlerFunc(receive))
 	t.Cleanup(app.Close)
@@ -220,6 +220,10 @@ func TestAFormEndsWhereThePolicyLetsItAndNowhereElse(t *testing.T) {
 			case got := <-arrived:
 				if got != c.want {
 					t.Errorf("the application got %q, want %q", got, c.want)
+				}
+				// The browser is done with this page before it is sent to the next.
+				if err := chromedp.Do(ctx, chromedp.WaitVisible(chromedp.ID("arrived"))); err != nil {
+					t.Error(err)
 				}
 			case <-ctx.Done():
 				t.Errorf("nothing arrived; the browser says %q", complaints())

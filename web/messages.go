@@ -92,7 +92,7 @@ func (m message) text(pairs []any) string {
 func parseMessages(file string, data []byte) (map[string]message, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	fail := func(err error) error {
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			err = io.ErrUnexpectedEOF
 		}
 		return fmt.Errorf("%s:%d: %w", file, 1+bytes.Count(data[:d.InputOffset()], []byte("\n")), err)

@@ -30,9 +30,11 @@ func main() {
 	defer stop()
 	// A second signal ends the program at once.
 	context.AfterFunc(ctx, stop)
-	if err := command().ExecuteContext(ctx); err != nil {
+	root, began := command(), false
+	root.PersistentPreRun = func(*cobra.Command, []string) { began = true } // its flags and arguments are right
+	if err := root.ExecuteContext(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "dex-worker: "+err.Error())
-		if mistakes, ok := errors.AsType[config.Mistakes](err); ok && len(mistakes) > 0 {
+		if _, mistaken := errors.AsType[config.Mistakes](err); mistaken || !began {
 			os.Exit(exitBadUse)
 		}
 		os.Exit(exitFailed)

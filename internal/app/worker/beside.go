@@ -7,6 +7,7 @@ import (
 
 	"dex/internal/app/duty"
 	"dex/internal/base/fault"
+	"dex/internal/domain/tenant"
 )
 
 // errNoKeys is what a worker without duties waits for.
@@ -31,7 +32,7 @@ func (w *Worker) runBeside(ctx context.Context) {
 // duties are what this process does when it is its turn.
 func (w *Worker) duties() []duty.Duty {
 	return []duty.Duty{
-		duty.RotateKeys("default", w.parts.ring, w.parts.algorithms),
+		duty.RotateKeys(tenant.Default, w.parts.ring, w.parts.algorithms),
 		duty.ClearAway(w.db, w.parts.clock, clearEvery),
 	}
 }

@@ -167,6 +167,9 @@ func TestAnApplicationThatAnyOtherCouldBeIsAskedAboutEachTime(t *testing.T) {
 		if !page.Has("allow") || !strings.Contains(page.Body, "com.example.native:") {
 			t.Fatalf("not asked, or not told where it leads: %d, to %q", page.Status, page.Header.Get("Location"))
 		}
+		if page.Has("remember") {
+			t.Error("the page promises to remember what is asked each time")
+		}
 		if a := b.Follow(b.Submit(page.Form(t, "allow"), "answer", "allow", "remember", "1")); a.Param("code") == "" {
 			t.Fatalf("%d, to %q", a.Status, a.Header.Get("Location"))
 		}

@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -12,6 +13,8 @@ import (
 	"dex/internal/app/config"
 	"dex/internal/base/httpx"
 	"dex/internal/base/secret"
+	"dex/internal/domain/client"
+	"dex/internal/protocol/oauth"
 )
 
 // demoID is the client id of the demo application.
@@ -46,11 +49,11 @@ func AddDemo(s *config.Settings, listener net.Listener) *Demo {
 		s.Users = append(s.Users, demoUsers...)
 	}
 	s.Clients = append(s.Clients, config.Client{
-		ID: demoID, Name: "Demo application", Profile: "standard", AuthMethod: "client_secret_basic",
+		ID: demoID, Name: "Demo application", Profile: string(client.Standard), AuthMethod: string(oauth.AuthSecretBasic),
 		Secrets:                []secret.Value{d.secret},
 		RedirectURIs:           []string{d.url + app.CallbackPath},
 		PostLogoutRedirectURIs: []string{d.url + app.LoggedOutPath},
-		GrantTypes:             []string{"authorization_code", "refresh_token"},
+		GrantTypes:             []string{client.AuthorizationCode, client.RefreshToken},
 		IDTokenAlg:             "RS256",
 	})
 	return d
@@ -83,20 +86,11 @@ func (d *Demo) Greet(out io.Writer, s *config.Settings) {
 			fmt.Fprintf(&b, "    %-20s %s\n", "Log in as", "Password")
 			shown = true
 		}
-		fmt.Fprintf(&b, "    %-20s %s\n", firstOf(u.Email, u.Username), string(u.Password))
+		fmt.Fprintf(&b, "    %-20s %s\n", cmp.Or(u.Email, u.Username), string(u.Password))
 	}
 	fmt.Fprintf(&b, "\n    Mail            dex sends none yet; when it does, it will show up in this terminal.\n")
 	fmt.Fprintf(&b, "    Stop            Ctrl-C\n\n")
 	_, _ = io.WriteString(out, b.String())
-}
-
-func firstOf(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }
 
 // demoURL is where the demo application is, for the home page.

@@ -25,6 +25,9 @@ func Explain(ctx context.Context, s *config.Settings, code string, out io.Writer
 		return err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	if err := db.Check(ctx); err != nil {
+		return err
+	}
 	t, err := db.Tenant(ctx, tenant.Default)
 	if err != nil {
 		return err

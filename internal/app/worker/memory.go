@@ -21,7 +21,7 @@ const (
 // collector waits until the heap has doubled, and with such buffers that is late.
 // An operator who has set GOMEMLIMIT knows better.
 func boundMemory(ctx context.Context) {
-	if os.Getenv("GOMEMLIMIT") != "" {
+	if os.Getenv("GOMEMLIMIT") != "" { //nolint:forbidigo // It is a setting of the Go runtime, not of ours.
 		return
 	}
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}

@@ -19,7 +19,7 @@ import (
 // until ctx is done. What a person should read goes to out, the log to logTo.
 func Run(ctx context.Context, s *config.Settings, out, logTo io.Writer) error {
 	log := newLog(s, logTo)
-	listener, err := listen(s.Listen, "listen", s.TLSCertFile, s.TLSKeyFile)
+	listener, err := listen(ctx, s.Listen, "listen", s.TLSCertFile, s.TLSKeyFile)
 	if err != nil {
 		return err
 	}
@@ -31,7 +31,7 @@ func Run(ctx context.Context, s *config.Settings, out, logTo io.Writer) error {
 	var demo *Demo
 	demoEnded := make(chan error, 1)
 	if s.NoDB {
-		beside, err := listen(s.DemoListen, "demo-listen", "", "")
+		beside, err := listen(ctx, s.DemoListen, "demo-listen", "", "")
 		if err != nil {
 			return errors.Join(err, listener.Close())
 		}
@@ -61,8 +61,8 @@ func Run(ctx context.Context, s *config.Settings, out, logTo io.Writer) error {
 }
 
 // listen opens a listener. A taken port says what to do about it.
-func listen(address, flag, certFile, keyFile string) (net.Listener, error) {
-	l, err := net.Listen("tcp", address)
+func listen(ctx context.Context, address, flag, certFile, keyFile string) (net.Listener, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if errors.Is(err, syscall.EADDRINUSE) {
 		return nil, fmt.Errorf("the address %s is taken: stop the program that uses it, or choose another with --%s", address, flag)
 	}

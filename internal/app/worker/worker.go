@@ -89,12 +89,14 @@ func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
 	var beside sync.WaitGroup
 	failed := make(chan error, 1)
 	beside.Go(func() {
-		if err := w.open(ctx); err != nil {
+		err := w.open(ctx)
+		switch {
+		case err == nil:
+			w.runBeside(ctx)
+		case ctx.Err() == nil: // else it was stopped while it waited
 			failed <- err
 			stop()
-			return
 		}
-		w.runBeside(ctx)
 	})
 	server := httpx.NewServer(w.Handler(), w.log)
 	err := httpx.Serve(ctx, listener, server, drain)
@@ -120,15 +122,12 @@ func (w *Worker) Close() error {
 const pause = time.Second
 
 // open opens everything. What may yet come, such as a database that is not up, is
-// waited for; what will not come by waiting is an error.
+// waited for; what will not come by waiting is an error, and so is the end of ctx.
 func (w *Worker) open(ctx context.Context) error {
 	said := ""
 	for {
 		err := w.assemble(ctx)
-		if err == nil || ctx.Err() != nil {
-			return nil
-		}
-		if !fault.Is(err, fault.Unavailable) {
+		if err == nil || ctx.Err() != nil || !fault.Is(err, fault.Unavailable) {
 			return err
 		}
 		w.wait(err.Error())
@@ -138,7 +137,7 @@ func (w *Worker) open(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
-			return nil
+			return ctx.Err()
 		case <-time.After(pause):
 		}
 	}

@@ -3,6 +3,7 @@ package httpx
 import (
 	"context"
 	"net/http"
+	"slices"
 )
 
 // Preflight answers a browser that asks whether a page of another origin may send
@@ -27,4 +28,14 @@ func Preflight(w http.ResponseWriter, r *http.Request, methods string, allowed f
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
+}
+
+// AllowOrigin lets the page that sent a request read the answer, if its origin is
+// one of those allowed.
+func AllowOrigin(w http.ResponseWriter, r *http.Request, allowed []string) {
+	h := w.Header()
+	h.Add("Vary", "Origin")
+	if origin := r.Header.Get("Origin"); origin != "" && slices.Contains(allowed, origin) {
+		h.Set("Access-Control-Allow-Origin", origin)
+	}
 }

@@ -51,7 +51,7 @@ func Serve(ctx context.Context, listener net.Listener, server *http.Server, drai
 	if err != nil {
 		_ = server.Close()
 	}
-	<-ended // [http.ErrServerClosed]: we have closed it ourselves
+	<-ended //nolint:errcheck // It is http.ErrServerClosed: we have closed it ourselves.
 	if errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("some requests were cut off: they had not ended within %v", drain)
 	}

@@ -129,6 +129,7 @@ func (b *Box) Seal(plaintext []byte, binding ...string) []byte {
 	sealed[0] = version
 	copy(sealed[1:], first.id[:])
 	_, _ = rand.Read(sealed[1+idSize:]) // it never fails: the program would be ended instead
+	//nolint:gosec // A constant nonce serves: no two messages have the same key.
 	return first.aead(sealed).Seal(sealed, nonce[:], plaintext, additional(sealed, binding))
 }
 

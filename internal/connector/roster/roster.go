@@ -166,7 +166,7 @@ var ErrUnsupported = errors.New("the connector cannot do this")
 // connector cannot look somebody up while they are away.
 func (c *Connector) Refresh(ctx context.Context, id user.Identity) (user.Identity, error) {
 	refresher, ok := c.inner.(connector.Refresher)
-	if !ok {
+	if !ok && c.err == nil {
 		return id, ErrUnsupported
 	}
 	return call(ctx, c, func(ctx context.Context) (user.Identity, error) { return refresher.Refresh(ctx, id) })

@@ -31,12 +31,6 @@ func (t *table) Connectors(context.Context) ([]connector.Configured, error) {
 	return append([]connector.Configured(nil), t.list...), t.err
 }
 
-func (t *table) set(list ...connector.Configured) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.list = list
-}
-
 // script is a connector whose every call does the same.
 type script func(ctx context.Context) error
 

@@ -56,11 +56,11 @@ type Client struct {
 	Disabled     bool
 }
 
-// The grant types, RFC 6749.
+// The grant types that a client may have.
 const (
-	AuthorizationCode = "authorization_code"
-	RefreshToken      = "refresh_token"
-	ClientCredentials = "client_credentials"
+	AuthorizationCode = oauth.GrantAuthorizationCode
+	RefreshToken      = oauth.GrantRefreshToken
+	ClientCredentials = oauth.GrantClientCredentials
 )
 
 // May reports whether the client has a grant type.

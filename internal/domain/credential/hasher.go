@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"runtime"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -132,13 +133,8 @@ func normal(password string) (string, bool) {
 		return "", false
 	}
 	password = norm.NFC.String(password)
-	if password == "" || len(password) > MaxPassword {
+	if password == "" || len(password) > MaxPassword || strings.ContainsRune(password, 0) {
 		return "", false
-	}
-	for i := range len(password) {
-		if password[i] == 0 {
-			return "", false
-		}
 	}
 	return password, true
 }

@@ -90,21 +90,20 @@ func parseArgon2(s string) (hash, error) {
 	if parts[2] != "v=19" {
 		return hash{}, fmt.Errorf("%w: argon2id of another version than 19", ErrUnsupported)
 	}
-	h, ok := hash{}, false
-	if h.cost, ok = parseCost(parts[3]); !ok {
+	c, ok := parseCost(parts[3])
+	if !ok {
 		return hash{}, malformed
 	}
-	if c := h.cost; c.memory > mostCost.memory || c.passes > mostCost.passes || c.threads > mostCost.threads || c.memory < 8*uint32(c.threads) {
+	if c.memory > mostCost.memory || c.passes > mostCost.passes || c.threads > mostCost.threads || c.memory < 8*uint32(c.threads) {
 		return hash{}, fmt.Errorf("%w: argon2id with %s; m=%d,t=%d,p=%d is the most", ErrUnsupported,
 			parts[3], mostCost.memory, mostCost.passes, mostCost.threads)
 	}
-	var err1, err2 error
-	h.salt, err1 = base64.RawStdEncoding.Strict().DecodeString(parts[4])
-	h.sum, err2 = base64.RawStdEncoding.Strict().DecodeString(parts[5])
-	if err1 != nil || err2 != nil || len(h.salt) < 8 || len(h.salt) > 64 || len(h.sum) < 16 || len(h.sum) > 64 {
+	salt, err1 := base64.RawStdEncoding.Strict().DecodeString(parts[4])
+	sum, err2 := base64.RawStdEncoding.Strict().DecodeString(parts[5])
+	if err1 != nil || err2 != nil || len(salt) < 8 || len(salt) > 64 || len(sum) < 16 || len(sum) > 64 {
 		return hash{}, malformed
 	}
-	return h, nil
+	return hash{cost: c, salt: salt, sum: sum}, nil
 }
 
 // parseCost reads "m=19456,t=2,p=1".

@@ -60,7 +60,7 @@ func (t Throttle) Wait(kind BucketKind, now time.Time) time.Duration {
 		return 0
 	}
 	wait := p.longest
-	if over < 10 {
+	if over < 10 { // 17 minutes and more than any longest wait; far beyond, a shift would overflow
 		wait = min(time.Second<<over, p.longest)
 	}
 	return max(0, wait-since)

@@ -2,7 +2,7 @@
 package mint
 
 import (
-	"maps"
+	"cmp"
 
 	"dex/internal/domain/user"
 	"dex/internal/protocol/oauth"
@@ -20,7 +20,7 @@ var scopeClaims = map[string]func(p user.Profile, c Claims){
 		c.text("family_name", p.FamilyName)
 		c.text("middle_name", p.MiddleName)
 		c.text("nickname", p.Nickname)
-		c.text("preferred_username", firstOf(p.PreferredUsername, p.Username))
+		c.text("preferred_username", cmp.Or(p.PreferredUsername, p.Username))
 		c.text("profile", p.ProfileURL)
 		c.text("picture", p.Picture)
 		c.text("website", p.Website)
@@ -75,19 +75,4 @@ func (c Claims) text(name, value string) {
 	if value != "" {
 		c[name] = value
 	}
-}
-
-// with adds other claims, which win.
-func (c Claims) with(other Claims) Claims {
-	maps.Copy(c, other)
-	return c
-}
-
-func firstOf(values ...string) string {
-	for _, v := range values {
-		if v != "" {
-			return v
-		}
-	}
-	return ""
 }

@@ -1,9 +1,11 @@
 package mint
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -73,7 +75,7 @@ func (m *Mint) accessClaims(a grant.Authorization, now time.Time, ttl time.Durat
 			Issuer: m.Issuer,
 			// A client that acts for itself is its own subject; accounts have a prefix
 			// that no client may have.
-			Subject:  firstOf(a.UserID, a.ClientID),
+			Subject:  cmp.Or(a.UserID, a.ClientID),
 			Audience: append(jose.Audience{m.Issuer}, a.Audience...),
 			Expiry:   jose.DateOf(now.Add(ttl)),
 			IssuedAt: jose.DateOf(now),
@@ -100,7 +102,7 @@ func (m *Mint) idClaims(a grant.Authorization, c client.Client, p user.Profile, 
 	if c.ScopeClaims {
 		claims = OfPerson(p, a.Scopes)
 	}
-	claims.with(Claims{
+	maps.Copy(claims, Claims{ // which win over what a connector said
 		"iss":       m.Issuer,
 		"sub":       a.UserID,
 		"aud":       c.ID,

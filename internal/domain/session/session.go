@@ -2,11 +2,13 @@
 package session
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"strings"
 	"time"
 
+	"dex/internal/base/fault"
 	"dex/internal/base/secret"
 	"dex/internal/domain/credential"
 	"dex/internal/domain/user"
@@ -64,6 +66,26 @@ type Known struct {
 	User     user.User
 	Identity user.Identity
 	Consent  oauth.Scopes // remembered for the client that was asked for; nil if none
+}
+
+// PersonName is what a page calls the person; empty if nothing is known.
+func (k *Known) PersonName() string { return cmp.Or(k.Identity.Profile.Name, k.User.Username) }
+
+// Find returns the session that the value of a browser's cookie opens, with what
+// its person has allowed the client; nil if it opens none. Whether the session
+// still counts is for the caller to decide.
+func Find(ctx context.Context, s Store, cookie secret.Value, clientID string) (*Known, error) {
+	if !cookie.Is(secret.SessionPrefix) {
+		return nil, nil
+	}
+	known, err := s.SessionByCookie(ctx, cookie.Hash(), clientID)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &known, nil
 }
 
 // Store keeps the sessions.

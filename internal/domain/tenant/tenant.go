@@ -32,19 +32,6 @@ type Lifetimes struct {
 	RefreshGrace time.Duration // how long the refresh token before the last still gets the same successor
 }
 
-// DefaultLifetimes are the lifetimes where nothing else is configured.
-var DefaultLifetimes = Lifetimes{
-	Attempt:      30 * time.Minute,
-	Code:         time.Minute,
-	AccessToken:  10 * time.Minute,
-	IDToken:      10 * time.Minute,
-	SessionIdle:  8 * time.Hour,
-	Session:      24 * time.Hour,
-	RefreshIdle:  7 * 24 * time.Hour,
-	Refresh:      30 * 24 * time.Hour,
-	RefreshGrace: time.Minute,
-}
-
 // LongestToken is the longest time for which anything signed may be alive.
 func (l Lifetimes) LongestToken() time.Duration { return max(l.AccessToken, l.IDToken) }
 

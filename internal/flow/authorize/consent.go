@@ -56,7 +56,7 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request) error {
 func (h *Handler) consentPage(r *http.Request, req grant.Request, c client.Client, known *session.Known) consentPage {
 	page := consentPage{
 		ClientName: c.Name, PolicyURL: c.PolicyURL, TermsURL: c.TermsURL,
-		UserName: known.Identity.Profile.Name, UserEmail: known.Identity.Profile.Email,
+		UserName: known.PersonName(), UserEmail: known.Identity.Profile.Email,
 		Action: h.Base + route.Consent, Attempt: req.ID, CSRF: req.CSRF + "." + known.User.ID,
 		Remember: !req.PrivateUse(),
 	}
@@ -64,9 +64,6 @@ func (h *Handler) consentPage(r *http.Request, req grant.Request, c client.Clien
 		if page.ClientHost = u.Host; u.Host == "" {
 			page.ClientHost = u.Scheme + ":"
 		}
-	}
-	if page.UserName == "" {
-		page.UserName = known.User.Username
 	}
 	for _, s := range req.Asked.Scopes {
 		line := scopeLine{Name: s}

@@ -218,7 +218,7 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req grant.Requ
 	if err != nil {
 		return err
 	}
-	if known != nil && !h.isMeant(req, known) {
+	if known != nil && !isMeant(req, known) {
 		if known.Session.ID == req.Answered.SessionID {
 			return h.fail(w, r, req, oauth.Errorf(oauth.LoginRequired, "Somebody else has logged in."))
 		}
@@ -238,17 +238,11 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req grant.Requ
 	}
 }
 
-// session returns the session of this browser, as long as it lives.
+// session returns the session of this browser, if it may answer for its person.
 func (h *Handler) session(r *http.Request, c client.Client) (*session.Known, error) {
-	value, ok := h.Cookies.Get(r, session.Cookie)
-	if !ok || !secret.Value(value).Is(secret.SessionPrefix) {
-		return nil, nil
-	}
-	known, err := h.Sessions.SessionByCookie(r.Context(), secret.Value(value).Hash(), c.ID)
-	if fault.Is(err, fault.NotFound) {
-		return nil, nil
-	}
-	if err != nil {
+	value, _ := h.Cookies.Get(r, session.Cookie)
+	known, err := session.Find(r.Context(), h.Sessions, secret.Value(value), c.ID)
+	if known == nil || err != nil {
 		return nil, err
 	}
 	return h.reuse(r.Context(), c, known)
@@ -257,7 +251,7 @@ func (h *Handler) session(r *http.Request, c client.Client) (*session.Known, err
 // reuse asks the gate whether the session may answer for its person, and puts off
 // its idle timeout. A session that may not is as good as none: the person can
 // still log in another way.
-func (h *Handler) reuse(ctx context.Context, c client.Client, known session.Known) (*session.Known, error) {
+func (h *Handler) reuse(ctx context.Context, c client.Client, known *session.Known) (*session.Known, error) {
 	_, err := h.Desk.Decide(ctx, grant.Case{
 		Path: grant.ReuseSession, Client: c,
 		User: &known.User, Identity: &known.Identity, Session: &known.Session,
@@ -273,12 +267,12 @@ func (h *Handler) reuse(ctx context.Context, c client.Client, known session.Know
 	if now := h.Clock.Now(); known.Session.Stale(now, h.Lifetimes.SessionIdle) {
 		err = h.Sessions.TouchSession(ctx, known.Session.ID, now.Add(h.Lifetimes.SessionIdle))
 	}
-	return &known, err
+	return known, err
 }
 
 // isMeant reports whether the session's person is the one that the client asks
 // about, and came the way that it asks for.
-func (h *Handler) isMeant(req grant.Request, known *session.Known) bool {
+func isMeant(req grant.Request, known *session.Known) bool {
 	if by := req.Asked.ConnectorID; by != "" && by != known.Session.ConnectorID {
 		return false
 	}

@@ -3,8 +3,10 @@ package authorize
 import (
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"dex/internal/base/fault"
@@ -97,10 +99,10 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, req grant.Requ
 }
 
 func (h *Handler) permit(r *http.Request, req grant.Request, c client.Client, known *session.Known) (grant.Permit, error) {
-	s := known.Session
+	s := &known.Session
 	return h.Desk.Decide(r.Context(), grant.Case{
 		Path: grant.IssueCode, Client: c,
-		User: &known.User, Identity: &known.Identity, Session: &s,
+		User: &known.User, Identity: &known.Identity, Session: s,
 		Authorization: grant.Authorization{
 			ID:          grant.NewID(),
 			ClientID:    c.ID,
@@ -152,8 +154,8 @@ func (h *Handler) send(w http.ResponseWriter, r *http.Request, to reply, params 
 		return fault.New(fault.Invalid, "The application's address cannot take a form.")
 	}
 	page := formPostPage{URL: to.redirectURI}
-	for name, values := range params {
-		page.Fields = append(page.Fields, formField{Name: name, Value: values[0]})
+	for _, name := range slices.Sorted(maps.Keys(params)) {
+		page.Fields = append(page.Fields, formField{Name: name, Value: params.Get(name)})
 	}
 	return h.Pages.Render(w, r, web.View{Page: page, Locales: locales})
 }

@@ -6,7 +6,6 @@ import (
 	"net/http"
 
 	"dex/internal/base/clock"
-	"dex/internal/base/fault"
 	"dex/internal/base/httpx"
 	"dex/internal/base/route"
 	"dex/internal/base/secret"
@@ -39,18 +38,13 @@ func (page) Template() string { return "home.html" }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	p := page{IssuerURL: h.Issuer, LogoutURL: h.Base + route.Logout, DemoURL: h.DemoURL}
-	value, ok := h.Cookies.Get(r, session.Cookie)
-	if ok && secret.Value(value).Is(secret.SessionPrefix) {
-		known, err := h.Sessions.SessionByCookie(r.Context(), secret.Value(value).Hash(), "")
-		if err != nil && !fault.Is(err, fault.NotFound) {
-			return err
-		}
-		if err == nil && known.Session.Alive(h.Clock.Now()) {
-			p.UserName, p.UserEmail = known.Identity.Profile.Name, known.Identity.Profile.Email
-			if p.UserName == "" {
-				p.UserName = known.User.Username
-			}
-		}
+	value, _ := h.Cookies.Get(r, session.Cookie)
+	known, err := session.Find(r.Context(), h.Sessions, secret.Value(value), "")
+	if err != nil {
+		return err
+	}
+	if known != nil && known.Session.Alive(h.Clock.Now()) {
+		p.UserName, p.UserEmail = known.PersonName(), known.Identity.Profile.Email
 	}
 	return h.Pages.Render(w, r, web.View{Page: p})
 }

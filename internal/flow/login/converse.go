@@ -102,7 +102,7 @@ func (h *Handler) callback(w http.ResponseWriter, r *http.Request) error {
 		}
 		h.Posted.Drop(w, r, id)
 	}
-	state := handle(answer)
+	state := stateOf(answer)
 	attemptID, _, _ := strings.Cut(state, ".")
 	a, c, err := h.at(r, attemptID)
 	if err != nil {
@@ -114,9 +114,9 @@ func (h *Handler) callback(w http.ResponseWriter, r *http.Request) error {
 	return h.goOn(w, r, a, c, answer)
 }
 
-// handle returns what names the attempt in a provider's answer: the state of
+// stateOf returns what names the attempt in a provider's answer: the state of
 // OAuth, or the RelayState of SAML. One that comes twice names nothing.
-func handle(answer url.Values) string {
+func stateOf(answer url.Values) string {
 	for _, name := range []string{"state", "RelayState"} {
 		if values := answer[name]; len(values) == 1 {
 			return values[0]
@@ -134,7 +134,7 @@ func (h *Handler) posted(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	id := carry.Slot(handle(form))
+	id := carry.Slot(stateOf(form))
 	if err := h.Posted.Put(w, r, id, form); err != nil {
 		return err
 	}

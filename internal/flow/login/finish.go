@@ -38,7 +38,6 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, a *attempt, c *
 		if !fault.Is(err, fault.Conflict) {
 			break
 		}
-		step.Account = nil
 	}
 	if refused(err) {
 		return h.turnDown(r, a, c, step.Identity.Subject, err)
@@ -89,7 +88,7 @@ func (h *Handler) opening(r *http.Request, a *attempt, c *roster.Connector, step
 		ID: session.NewID(), Cookie: cookie.Hash(),
 		UserID: o.User.ID, ConnectorID: c.ID, Subject: identity.Subject,
 		Methods: step.Methods, AuthTime: authTime(step, now),
-		UserAgent: clip(r.UserAgent(), 256), RemoteAddr: httpx.Addr(r).String(),
+		UserAgent: r.UserAgent(), RemoteAddr: httpx.Addr(r).String(),
 		CreatedAt: now, IdleUntil: now.Add(h.Lifetimes.SessionIdle), ExpiresAt: now.Add(h.Lifetimes.Session),
 		Upstream: step.Upstream,
 	}
@@ -151,15 +150,12 @@ func (h *Handler) resolve(ctx context.Context, c *roster.Connector, id user.Iden
 
 // previous returns the session that this browser has, if any.
 func (h *Handler) previous(r *http.Request) (session.Session, error) {
-	value, ok := h.Cookies.Get(r, session.Cookie)
-	if !ok || !secret.Value(value).Is(secret.SessionPrefix) {
-		return session.Session{}, nil
+	value, _ := h.Cookies.Get(r, session.Cookie)
+	known, err := session.Find(r.Context(), h.Sessions, secret.Value(value), "")
+	if known == nil || err != nil {
+		return session.Session{}, err
 	}
-	known, err := h.Sessions.SessionByCookie(r.Context(), secret.Value(value).Hash(), "")
-	if fault.Is(err, fault.NotFound) {
-		return session.Session{}, nil
-	}
-	return known.Session, err
+	return known.Session, nil
 }
 
 // authTime is when the person proved who they are. A connector may say so, but
@@ -169,13 +165,6 @@ func authTime(step connector.Step, now time.Time) time.Time {
 		return t
 	}
 	return now
-}
-
-func clip(s string, n int) string {
-	if len(s) > n {
-		return s[:n]
-	}
-	return s
 }
 
 // maxMarks is how many accounts a browser is remembered for.

@@ -1,7 +1,9 @@
 package login
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -76,8 +78,8 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request, a *attempt, p *co
 		return fault.New(fault.Unavailable, "The provider's address cannot take a form.")
 	}
 	page := postPage{URL: p.URL}
-	for name, values := range p.Fields {
-		for _, value := range values {
+	for _, name := range slices.Sorted(maps.Keys(p.Fields)) {
+		for _, value := range p.Fields[name] {
 			page.Fields = append(page.Fields, postField{Name: name, Value: value})
 		}
 	}

@@ -157,18 +157,8 @@ func withState(uri, state string) string {
 
 // session returns the session of this browser, if it has one.
 func (h *Handler) session(r *http.Request) (*session.Known, error) {
-	value, ok := h.Cookies.Get(r, session.Cookie)
-	if !ok || !secret.Value(value).Is(secret.SessionPrefix) {
-		return nil, nil
-	}
-	known, err := h.Sessions.SessionByCookie(r.Context(), secret.Value(value).Hash(), "")
-	if fault.Is(err, fault.NotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return &known, nil
+	value, _ := h.Cookies.Get(r, session.Cookie)
+	return session.Find(r.Context(), h.Sessions, secret.Value(value), "")
 }
 
 // end ends the session here, then at the provider that the person came by, and
@@ -222,9 +212,7 @@ func (h *Handler) done(w http.ResponseWriter, r *http.Request) error {
 	}
 	id := params.Get("state")
 	leaving, err := h.Jar.Get(r, id)
-	if fault.Is(err, fault.NotFound) {
-		leaving = Leaving{}
-	} else if err != nil {
+	if err != nil && !fault.Is(err, fault.NotFound) {
 		return err
 	}
 	h.Jar.Drop(w, r, id)
@@ -257,7 +245,7 @@ func (confirmPage) Template() string { return "logout/confirm.html" }
 
 func (h *Handler) ask(w http.ResponseWriter, r *http.Request, asked request, known *session.Known, params url.Values) error {
 	page := confirmPage{
-		UserName: known.Identity.Profile.Name, UserEmail: known.Identity.Profile.Email,
+		UserName: known.PersonName(), UserEmail: known.Identity.Profile.Email,
 		Action: h.Base + route.LogoutConfirm, CSRF: h.token(known),
 	}
 	if asked.client != nil {

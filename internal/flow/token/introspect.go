@@ -2,8 +2,8 @@ package token
 
 import (
 	"context"
+	"errors"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -36,7 +36,6 @@ func (h *Handler) introspect(w http.ResponseWriter, r *http.Request) error {
 
 // question reads which client asks about which token.
 func (h *Handler) question(w http.ResponseWriter, r *http.Request) (client.Client, oauth.TokenQuery, error) {
-	var form url.Values
 	form, err := httpx.ReadForm(w, r, httpx.DefaultFormLimit)
 	if err != nil {
 		return client.Client{}, oauth.TokenQuery{}, err
@@ -105,6 +104,14 @@ func (h *Handler) standsAlone(ctx context.Context, holder client.Client, claims 
 		Authorization: grant.Authorization{ClientID: holder.ID, IssuedAt: claims.IssuedAt.Time()},
 	})
 	return notDenied(err)
+}
+
+// notDenied tells a closed gate from a failure to ask.
+func notDenied(err error) (bool, error) {
+	if _, denied := errors.AsType[*grant.Denial](err); denied {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // worthOfRefresh says what a refresh token is worth: only to the client that holds

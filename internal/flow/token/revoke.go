@@ -2,17 +2,13 @@ package token
 
 import (
 	"context"
-	"errors"
 	"net/http"
-	"slices"
 	"strings"
 
 	"dex/internal/base/fault"
-	"dex/internal/base/httpx"
 	"dex/internal/base/secret"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/client"
-	"dex/internal/domain/grant"
 	"dex/internal/domain/mint"
 )
 
@@ -53,31 +49,4 @@ func (h *Handler) takeBack(ctx context.Context, c client.Client, token secret.Va
 		return nil //nolint:nilerr // what is no token of this client is revoked already
 	}
 	return h.Grants.RevokeToken(ctx, claims.ID, claims.Expiry.Time(), now)
-}
-
-// notDenied tells a closed gate from a failure to ask.
-func notDenied(err error) (bool, error) {
-	if _, denied := errors.AsType[*grant.Denial](err); denied {
-		return false, nil
-	}
-	return err == nil, err
-}
-
-// allowOrigin lets the page that sent the request read the answer, if its origin
-// is registered for the client that has authenticated itself.
-func allowOrigin(w http.ResponseWriter, r *http.Request, c client.Client) {
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		return
-	}
-	w.Header().Add("Vary", "Origin")
-	if slices.Contains(c.AllowedOrigins, origin) {
-		w.Header().Set("Access-Control-Allow-Origin", origin)
-	}
-}
-
-// preflight answers a browser that asks whether a page may send a request. Which
-// client it is for is not known yet; some client must have registered the origin.
-func (h *Handler) preflight(w http.ResponseWriter, r *http.Request) error {
-	return httpx.Preflight(w, r, "POST", h.Clients.AllowsOrigin)
 }

@@ -75,6 +75,12 @@ func (h *Handler) endpoint(f httpx.HandlerFunc) http.Handler {
 	}, writeError)
 }
 
+// preflight answers a browser that asks whether a page may send a request. Which
+// client it is for is not known yet; some client must have registered the origin.
+func (h *Handler) preflight(w http.ResponseWriter, r *http.Request) error {
+	return httpx.Preflight(w, r, "POST", h.Clients.AllowsOrigin)
+}
+
 // serve answers a token request, RFC 6749 section 3.2.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	form, err := httpx.ReadForm(w, r, httpx.DefaultFormLimit)
@@ -154,7 +160,7 @@ func (h *Handler) authenticate(w http.ResponseWriter, r *http.Request, form url.
 			return client.Client{}, err
 		}
 	}
-	allowOrigin(w, r, c)
+	httpx.AllowOrigin(w, r, c.AllowedOrigins)
 	return c, nil
 }
 

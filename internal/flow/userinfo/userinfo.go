@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
-	"slices"
 
 	"dex/internal/base/clock"
 	"dex/internal/base/fault"
@@ -75,7 +74,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || !scopes.Contains(oauth.ScopeOpenID) {
 		return oauth.Wrap(oauth.InsufficientScope, err, "The access token was not issued with the scope openid.")
 	}
-	allowOrigin(w, r, c)
+	httpx.AllowOrigin(w, r, c.AllowedOrigins)
 	answer := mint.OfPerson(known.Identity.Profile, scopes)
 	answer["sub"] = claims.Subject
 	return httpx.WriteJSON(w, http.StatusOK, answer)
@@ -96,13 +95,6 @@ func bearer(w http.ResponseWriter, r *http.Request) (string, error) {
 
 func invalidToken(cause error) error {
 	return oauth.Wrap(oauth.InvalidToken, cause, "The access token is not valid, or not valid any more.")
-}
-
-func allowOrigin(w http.ResponseWriter, r *http.Request, c client.Client) {
-	w.Header().Add("Vary", "Origin")
-	if origin := r.Header.Get("Origin"); origin != "" && slices.Contains(c.AllowedOrigins, origin) {
-		w.Header().Set("Access-Control-Allow-Origin", origin)
-	}
 }
 
 func (h *Handler) preflight(w http.ResponseWriter, r *http.Request) error {

@@ -61,6 +61,15 @@ var rules = map[Algorithm]rule{
 	EdDSA: {hash: crypto.SHA512, signs: true},
 }
 
+// plain returns the name under which we know an algorithm. RFC 9864 calls EdDSA
+// with the one curve that we know by the curve's name.
+func (a Algorithm) plain() Algorithm {
+	if a == "Ed25519" {
+		return EdDSA
+	}
+	return a
+}
+
 // Known reports whether we can verify the algorithm.
 func (a Algorithm) Known() bool {
 	_, ok := rules[a]

@@ -1,0 +1,165 @@
+package worker_test
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"dex/internal/connector"
+	"dex/internal/domain/audit"
+	"dex/internal/domain/grant"
+	"dex/internal/domain/user"
+)
+
+// gateMatrix is what is expected of every way to stop, on every way to something
+// of worth in the order of gateWays. "-" lets it pass.
+const gateMatrix = `
+way to stop                | login callback session silent consent remembered | redeem refresh | userinfo in-session | introspect in-session refresh | itself introspect
+nothing                    | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | -      -
+tenant disabled            | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | ig     no
+tenant's epoch             | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      no
+client disabled            | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | ic     ic
+client disabled by file    | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | ic     ic
+client not declared        | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | ic     ic
+codes taken away           | uc    uc       uc      uc     uc      uc         | uc     uc      | -        -          | -          -          -       | -      -
+refresh taken away         | -     -        -       -      -       -          | -      uc      | -        -          | -          -          -       | -      -
+itself taken away          | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | uc     -
+redirect URI removed       | 400   400      400     400    400     400        | ig     -       | -        -          | -          -          -       | -      -
+scope removed              | is    is       -       -      is      -          | is     is      | -        -          | -          -          -       | -      -
+peer trusts nobody         | is    is       is      is     is      is         | is     is      | -        -          | -          -          -       | -      -
+peer disabled              | is    is       is      is     is      is         | is     is      | -        -          | -          -          -       | -      -
+peer not declared          | is    is       is      is     is      is         | is     is      | -        -          | -          -          -       | -      -
+connector disabled         | 404   404      404     lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
+connector not declared     | 404   404      404     lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
+connector not accepted     | 403   403      ir      ir     login   ir         | ig     ig      | 401      401        | no         no         no      | -      -
+user gone                  | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
+user disabled              | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
+user only marked disabled  | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
+user disabled and enabled  | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
+user's epoch               | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
+identity unlinked          | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
+group not accepted         | ad    ad       ad      ad     ad      ad         | ig     ig      | 401      401        | no         no         no      | -      -
+group taken away           | -     ad       ad      ad     ad      ad         | ig     ig      | 401      401        | no         no         no      | -      -
+session ended              | -     -        login   lr     login   lr         | ig     -       | -        401        | -          no         -       | -      -
+session idle for too long  | -     -        login   lr     login   lr         | ig     -       | -        401        | -          no         -       | -      -
+proof too old              | -     -        login   lr     login   lr         | -      -       | -        -          | -          -          -       | -      -
+consent revoked            | -     -        -       -      -       cr         | ig     ig      | 401      401        | no         no         no      | -      -
+client not trusted         | consent consent consent cr    -       -          | -      -       | -        -          | -          -          -       | -      -
+grant revoked              | -     -        -       -      -       -          | ig     ig      | 401      401        | no         no         no      | -      -
+token revoked              | -     -        -       -      -       -          | -      -       | 401      401        | no         no         -       | -      no
+`
+
+// gateWords are what the short words in the matrix stand for.
+var gateWords = map[string]string{
+	"lr": "login_required", "cr": "consent_required", "ad": "access_denied", "is": "invalid_scope",
+	"uc": "unauthorized_client", "ir": "invalid_request", "ig": "invalid_grant", "ic": "invalid_client", "no": "inactive",
+}
+
+// gateStop is one way in which something comes to be stopped.
+type gateStop struct {
+	name   string
+	reason grant.Reason // that the gate has for it
+	do     func(w *gateWorld)
+}
+
+var gateStops = []gateStop{
+	{"nothing", "", func(*gateWorld) {}},
+	{"tenant disabled", grant.TenantDisabled, func(w *gateWorld) { w.must(w.s.Tenant.DisableTenant(w.ctx(), w.now())) }},
+	{"tenant's epoch", grant.TenantEpoch, func(w *gateWorld) {
+		w.s.Clock.Advance(time.Second)
+		w.must(w.s.Tenant.SetTenantNotBefore(w.ctx(), w.now(), w.now()))
+	}},
+	{"client disabled", grant.ClientDisabled, func(w *gateWorld) {
+		w.must(w.s.Tenant.DisableClient(w.ctx(), "app", w.now()))
+		w.must(w.s.Tenant.DisableClient(w.ctx(), "asks", w.now()))
+	}},
+	{"client disabled by file", grant.ClientDisabled, func(w *gateWorld) {
+		w.apply("{id: app,", "{id: app, disabled: true,", "{id: asks,", "{id: asks, disabled: true,")
+	}},
+	{"client not declared", grant.ClientDisabled, func(w *gateWorld) {
+		w.apply("{id: app,", "{id: another,", "{id: asks,", "{id: yet-another,", "[app, asks]", "[]")
+	}},
+	{"codes taken away", grant.GrantTypeMissing, func(w *gateWorld) {
+		w.apply("[authorization_code, refresh_token, client_credentials]", "[client_credentials]")
+	}},
+	{"refresh taken away", grant.GrantTypeMissing, func(w *gateWorld) {
+		w.apply("[authorization_code, refresh_token, client_credentials]", "[authorization_code, client_credentials]")
+	}},
+	{"itself taken away", grant.GrantTypeMissing, func(w *gateWorld) {
+		w.apply("[authorization_code, refresh_token, client_credentials]", "[authorization_code, refresh_token]")
+	}},
+	{"redirect URI removed", grant.RedirectURIRemoved, func(w *gateWorld) { w.apply(".example.com/cb", ".example.com/moved") }},
+	{"scope removed", grant.ScopeNotAllowed, func(w *gateWorld) { w.apply("[openid, profile,", "[openid,") }},
+	{"peer trusts nobody", grant.AudienceNotAllowed, func(w *gateWorld) { w.apply("[app, asks]", "[]") }},
+	{"peer disabled", grant.AudienceNotAllowed, func(w *gateWorld) { w.must(w.s.Tenant.DisableClient(w.ctx(), "peer", w.now())) }},
+	{"peer not declared", grant.AudienceNotAllowed, func(w *gateWorld) { w.apply("{id: peer,", "{id: another,") }},
+	{"connector disabled", grant.ConnectorGone, func(w *gateWorld) {
+		w.must(w.s.Tenant.DisableConnector(w.ctx(), "elsewhere", w.now()))
+		w.must(w.s.Tenant.DisableConnector(w.ctx(), "people", w.now()))
+	}},
+	{"connector not declared", grant.ConnectorGone, func(w *gateWorld) { w.apply("{id: elsewhere,", "{id: other,", "{id: people,", "{id: folk,") }},
+	{"connector not accepted", grant.ConnectorNotAllowed, func(w *gateWorld) { w.apply("groups: [staff]}\n", "groups: [staff], connectors: [spare]}\n") }},
+	{"user gone", grant.UserGone, func(w *gateWorld) { w.raw(`DELETE FROM users`) }},
+	{"user disabled", grant.UserDisabled, func(w *gateWorld) {
+		for _, id := range w.ids("users") {
+			w.must(w.s.Tenant.DisableUser(w.ctx(), id, w.now()))
+		}
+	}},
+	{"user disabled and enabled", grant.UserDisabled, func(w *gateWorld) {
+		w.s.Clock.Advance(time.Second)
+		for _, id := range w.ids("users") {
+			w.must(w.s.Tenant.DisableUser(w.ctx(), id, w.now()))
+			w.must(w.s.Tenant.EnableUser(w.ctx(), id, w.now()))
+		}
+	}},
+	// No verb does these three alone. What they do to the database is what is left of
+	// one if its session and its grants come in at the same moment.
+	{"user only marked disabled", grant.UserDisabled, func(w *gateWorld) { w.raw(`UPDATE users SET disabled = TRUE`) }},
+	{"user's epoch", grant.UserEpoch, func(w *gateWorld) {
+		w.s.Clock.Advance(time.Second)
+		w.raw(`UPDATE users SET not_before = $1`, w.now())
+	}},
+	{"identity unlinked", grant.IdentityGone, func(w *gateWorld) { w.raw(`DELETE FROM identities`) }},
+	{"group not accepted", grant.GroupNotAllowed, func(w *gateWorld) { w.apply("groups: [staff]}\n", "groups: [admins]}\n") }},
+	{"group taken away", grant.GroupNotAllowed, func(w *gateWorld) {
+		w.up.Again = func(_ context.Context, id user.Identity) (user.Identity, error) {
+			id.Profile.Groups = nil
+			return id, nil
+		}
+		w.up.Arrive = func(_ context.Context, name string) (connector.Step, error) {
+			step := w.up.Vouch(name)
+			step.Identity.Profile.Groups = nil
+			return step, nil
+		}
+		w.s.Clock.Advance(time.Minute) // somebody's refresh asks the provider again
+		if got := answered(w.app.Refresh(w.other)); got != "invalid_grant" {
+			w.t.Fatalf("a refresh without the group: %s", got)
+		}
+	}},
+	{"session ended", grant.SessionEnded, func(w *gateWorld) {
+		for _, id := range w.ids("sessions") {
+			w.must(w.s.Tenant.EndSession(w.ctx(), id, w.now()))
+		}
+	}},
+	{"session idle for too long", grant.SessionEnded, func(w *gateWorld) { w.s.Clock.Advance(5 * time.Minute) }},
+	{"proof too old", grant.AuthTooOld, func(w *gateWorld) { w.s.Clock.Advance(61 * time.Second) }},
+	{"consent revoked", grant.ConsentMissing, func(w *gateWorld) {
+		for _, id := range w.ids("users") {
+			w.must(w.s.Tenant.RevokeConsent(w.ctx(), id, "app", w.now()))
+			w.must(w.s.Tenant.RevokeConsent(w.ctx(), id, "asks", w.now()))
+		}
+	}},
+	{"client not trusted", grant.ConsentMissing, func(w *gateWorld) { w.apply("trusted: true", "trusted: false") }},
+	{"grant revoked", grant.GrantRevoked, func(w *gateWorld) {
+		for _, id := range w.ids("grants") {
+			w.must(w.s.Tenant.Revoke(w.ctx(), id, audit.TokenRevoked, w.now()))
+		}
+	}},
+	{"token revoked", grant.TokenRevoked, func(w *gateWorld) {
+		for _, token := range w.access {
+			if a := w.app.Revoke(token); a.Status != http.StatusOK {
+				w.t.Fatalf("revoke: %d %s", a.Status, a.Body)
+			}
+		}
+	}},
+}
