@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"dex/internal/base/fault"
+	"dex/internal/base/secret"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/session"
@@ -148,14 +150,21 @@ func (t *Tenant) KeepCode(ctx context.Context, p grant.Permit, c grant.Code, ste
 	if err != nil {
 		return err
 	}
+	var attempt any // none, where no browser took part
+	if c.Attempt != (secret.Hash{}) {
+		attempt = c.Attempt
+	}
 	_, err = t.db.writer().exec(ctx, `
 		INSERT INTO grants (tenant_id, id, client_id, user_id, session_id, connector_id, subject, scopes, offline, audience,
 			nonce, auth_time, methods, issued_at, support_code, started_at, steps, code_hash, redirect_uri, challenge,
-			code_expires_at, purge_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)`,
+			code_expires_at, purge_at, attempt)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)`,
 		t.id, a.ID, a.ClientID, a.UserID, a.SessionID, a.ConnectorID, a.Subject, a.Scopes.String(), a.Offline(), document{a.Audience},
 		a.Nonce, instant(a.AuthTime), document{a.Methods}, instant(a.IssuedAt), a.SupportCode, instant(startedAt), text, c.Hash,
-		c.RedirectURI, string(c.Challenge), instant(c.ExpiresAt), instant(a.IssuedAt.Add(tokenKeep)))
+		c.RedirectURI, string(c.Challenge), instant(c.ExpiresAt), instant(a.IssuedAt.Add(tokenKeep)), attempt)
+	if t.db.engine.exists(err) {
+		return fault.New(fault.Conflict, "This attempt has been answered already.")
+	}
 	return err
 }
 

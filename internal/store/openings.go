@@ -159,13 +159,15 @@ func (t *Tenant) continueSession(ctx context.Context, tx hand, o grant.Opening) 
 	var created time.Time
 	err := tx.change(ctx, `
 		UPDATE sessions SET cookie = $4, connector_id = $5, subject = $6, methods = $7, auth_time = $8,
-			user_agent = $9, remote_addr = $10, idle_until = $11, expires_at = $12, ends_at = $13, upstream = $14
+			user_agent = $9, remote_addr = $10, idle_until = $11, expires_at = $12, ends_at = $13, upstream = $14,
+			created_at = $16
 		WHERE tenant_id = $1 AND id = $2 AND user_id = $3 AND ends_at > $15
 			AND EXISTS (SELECT 1 FROM users WHERE users.tenant_id = $1 AND users.id = $3 AND NOT users.disabled)
 		RETURNING created_at`,
 		t.id, s.ID, s.UserID, s.Cookie, s.ConnectorID, s.Subject, document{s.Methods}, instant(s.AuthTime),
 		s.UserAgent, s.RemoteAddr, instant(s.IdleUntil), instant(s.ExpiresAt),
 		instant(earlier(s.IdleUntil, s.ExpiresAt)), t.seal(s.Upstream, "sessions", "upstream", s.ID), instant(o.Event.At),
+		instant(s.CreatedAt),
 	).Scan((*instant)(&created))
 	if isNone(err) {
 		return session.Session{}, false, nil

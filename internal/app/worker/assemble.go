@@ -123,16 +123,34 @@ func (w *Worker) mux(t *store.Tenant, p *parts, pages *web.Renderer) (http.Handl
 	(&userinfo.Handler{
 		Issuer: issuer, Clients: t, Grants: t, Desk: desk, Ring: p.ring, Clock: p.clock,
 	}).Routes(mux)
-	err := (&discovery.Handler{
+	documents := &discovery.Handler{
 		Issuer: issuer, Algorithms: p.algorithms, GrantTypes: grantTypes(types), Locales: pages.Languages(),
 		Ring: p.ring, MaxAge: p.ring.Timing.MaxAge,
-	}).Routes(mux, onError)
-	if err != nil {
-		return nil, err
+	}
+	quick := http.NewServeMux()
+	for _, m := range []*http.ServeMux{mux, quick} {
+		if err := documents.Routes(m, onError); err != nil {
+			return nil, err
+		}
 	}
 	mux.Handle("GET "+route.Static, pages.Static())
-	h := cookies.Tidy(orNotFound(mux, onError), "dex_")
-	return below(base, h), nil
+	h := httpx.Deadline(cookies.Tidy(orNotFound(mux, onError), "dex_"), patience)
+	return below(base, straight(quick, h)), nil
+}
+
+// straight leads to the documents that everybody asks for, and which need neither a
+// cookie nor the database, and leaves all the rest to the other handler.
+func straight(documents, rest http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case route.Keys, route.Discovery, route.OAuthMetadata:
+			if r.Method == http.MethodGet {
+				documents.ServeHTTP(w, r)
+				return
+			}
+		}
+		rest.ServeHTTP(w, r)
+	})
 }
 
 func grantTypes(types []token.Grant) []string {

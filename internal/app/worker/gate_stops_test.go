@@ -23,12 +23,13 @@ client disabled by file    | 403   403      400     400    400     400        | 
 client not declared        | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | ic     ic
 codes taken away           | uc    uc       uc      uc     uc      uc         | uc     uc      | -        -          | -          -          -       | -      -
 refresh taken away         | -     -        -       -      -       -          | -      uc      | -        -          | -          -          -       | -      -
-itself taken away          | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | uc     -
+itself taken away          | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | uc     no
 redirect URI removed       | 400   400      400     400    400     400        | ig     -       | -        -          | -          -          -       | -      -
-scope removed              | is    is       -       -      is      -          | is     is      | -        -          | -          -          -       | -      -
-peer trusts nobody         | is    is       is      is     is      is         | is     is      | -        -          | -          -          -       | -      -
-peer disabled              | is    is       is      is     is      is         | is     is      | -        -          | -          -          -       | -      -
-peer not declared          | is    is       is      is     is      is         | is     is      | -        -          | -          -          -       | -      -
+scope removed              | is    is       -       -      is      -          | is     is      | 401      401        | no         no         no      | -      -
+own scope removed          | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | -      no
+peer trusts nobody         | is    is       is      is     is      is         | is     is      | 401      401        | no         no         no      | -      -
+peer disabled              | is    is       is      is     is      is         | is     is      | 401      401        | no         no         no      | -      -
+peer not declared          | is    is       is      is     is      is         | is     is      | 401      401        | no         no         no      | -      -
 connector disabled         | 404   404      404     lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
 connector not declared     | 404   404      404     lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
 connector not accepted     | 403   403      ir      ir     login   ir         | ig     ig      | 401      401        | no         no         no      | -      -
@@ -90,6 +91,7 @@ var gateStops = []gateStop{
 	}},
 	{"redirect URI removed", grant.RedirectURIRemoved, func(w *gateWorld) { w.apply(".example.com/cb", ".example.com/moved") }},
 	{"scope removed", grant.ScopeNotAllowed, func(w *gateWorld) { w.apply("[openid, profile,", "[openid,") }},
+	{"own scope removed", grant.ScopeNotAllowed, func(w *gateWorld) { w.apply("offline_access, api]", "offline_access]") }},
 	{"peer trusts nobody", grant.AudienceNotAllowed, func(w *gateWorld) { w.apply("[app, asks]", "[]") }},
 	{"peer disabled", grant.AudienceNotAllowed, func(w *gateWorld) { w.must(w.s.Tenant.DisableClient(w.ctx(), "peer", w.now())) }},
 	{"peer not declared", grant.AudienceNotAllowed, func(w *gateWorld) { w.apply("{id: peer,", "{id: another,") }},

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"dex/internal/app/workertest"
 	"dex/internal/domain/grant"
 	"dex/internal/store"
@@ -310,6 +312,41 @@ func TestEveryWayStopsForEveryReason(t *testing.T) {
 				if got := last[i](); got != rows[stop.name][i] {
 					t.Errorf("%s (to %s): got %s, want %s", way.name, way.path, got, rows[stop.name][i])
 				}
+			}
+		})
+	}
+}
+
+// What a client has lost ends the tokens that have it in them, and no others of the
+// same grant: a token is judged by its own scopes and its own audience.
+func TestATokenIsJudgedByWhatItSaysItself(t *testing.T) {
+	for _, tt := range []struct{ name, fewer, from, to string }{
+		{"a scope is lost", "openid audience:server:client_id:peer", "[openid, profile,", "[openid,"},
+		{"the trust of the audience is lost", "openid profile", "[app, asks]", "[]"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			w := newGateWorld(t)
+			whole := w.obtain()
+			narrow := w.app.Refresh(whole.RefreshToken, "scope", tt.fewer)
+			for _, token := range []string{whole.AccessToken, narrow.AccessToken} {
+				if got := w.app.Userinfo(token).Status; got != http.StatusOK || w.worth(token) != "active" {
+					t.Fatalf("a token is worth nothing to begin with: %d", got)
+				}
+			}
+			before := w.app.Introspect(narrow.AccessToken)
+			w.apply(tt.from, tt.to)
+			if got := w.app.Userinfo(whole.AccessToken).Status; got != http.StatusUnauthorized {
+				t.Errorf("userinfo of the token that has it: %d", got)
+			}
+			if got := w.worth(whole.AccessToken); got != "inactive" {
+				t.Errorf("the token that has it is %s", got)
+			}
+			if got := w.app.Userinfo(narrow.AccessToken).Status; got != http.StatusOK {
+				t.Errorf("userinfo of the token that never had it: %d", got)
+			}
+			if diff := cmp.Diff(before, w.app.Introspect(narrow.AccessToken)); diff != "" {
+				t.Errorf("the token that never had it is worth something else (-before +after):\n%s", diff)
 			}
 		})
 	}

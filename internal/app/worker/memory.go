@@ -11,10 +11,13 @@ import (
 const (
 	// smallHeap is what a worker needs under a burst of logins, each of which makes
 	// 19 MiB of garbage for its password's hash.
-	smallHeap = 96 << 20
+	smallHeap = 80 << 20
 	// roomToBreathe is by how much the limit stays above what lives, so that the
 	// collector of a worker with much in memory is not kept busy by the limit.
 	roomToBreathe = 2
+	// ease is how much garbage may gather beside what lives, in per cent: what lives
+	// is small, and the limit above is what bounds the heap.
+	ease = 400
 )
 
 // boundMemory keeps the garbage of password hashes from piling up: left alone, the
@@ -24,6 +27,7 @@ func boundMemory(ctx context.Context) {
 	if os.Getenv("GOMEMLIMIT") != "" { //nolint:forbidigo // It is a setting of the Go runtime, not of ours.
 		return
 	}
+	debug.SetGCPercent(ease)
 	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()

@@ -18,7 +18,9 @@ import (
 // Run runs the server, with the demo application beside it when dex is only tried,
 // until ctx is done. What a person should read goes to out, the log to logTo.
 func Run(ctx context.Context, s *config.Settings, out, logTo io.Writer) error {
-	log := newLog(s, logTo)
+	buffer := &logBuffer{out: logTo}
+	defer buffer.Flush()
+	log := newLog(s, buffer)
 	listener, err := listen(ctx, s.Listen, "listen", s.TLSCertFile, s.TLSKeyFile)
 	if err != nil {
 		return err
@@ -81,16 +83,16 @@ func listen(ctx context.Context, address, flag, certFile, keyFile string) (net.L
 	}), nil
 }
 
-func newLog(s *config.Settings, to io.Writer) *slog.Logger {
+func newLog(s *config.Settings, to *logBuffer) *slog.Logger {
 	var level slog.Level
 	if err := level.UnmarshalText([]byte(s.LogLevel)); err != nil {
 		level = slog.LevelInfo // it has been checked
 	}
 	o := &slog.HandlerOptions{Level: level}
 	if s.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(to, o))
+		return slog.New(promptly{slog.NewJSONHandler(to, o), to})
 	}
-	return slog.New(slog.NewTextHandler(to, o))
+	return slog.New(promptly{slog.NewTextHandler(to, o), to})
 }
 
 // HashPassword returns the hash of a password, for the configuration file.

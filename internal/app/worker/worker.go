@@ -78,6 +78,15 @@ func New(s *config.Settings, o Options) (*Worker, error) {
 	return w, nil
 }
 
+// publicly says what is waited for, for whoever asks: probes ask from anywhere, so
+// that names of hosts and users stay in the log.
+func publicly(err error) string {
+	if f, ok := errors.AsType[*fault.Error](err); ok {
+		return f.Message
+	}
+	return "something that the log names"
+}
+
 // wait says what the worker is waiting for.
 func (w *Worker) wait(reason string) { w.waiting.Store(&reason) }
 
@@ -130,7 +139,7 @@ func (w *Worker) open(ctx context.Context) error {
 		if err == nil || ctx.Err() != nil || !fault.Is(err, fault.Unavailable) {
 			return err
 		}
-		w.wait(err.Error())
+		w.wait(publicly(err))
 		if said != err.Error() {
 			said = err.Error()
 			w.log.Warn("waiting", "for", said)
@@ -193,7 +202,7 @@ func (w *Worker) prepare(ctx context.Context) error {
 
 // Handler answers requests, from the first moment on.
 func (w *Worker) Handler() http.Handler {
-	h := httpx.Deadline(http.HandlerFunc(w.dispatch), patience)
+	var h http.Handler = http.HandlerFunc(w.dispatch)
 	h = httpx.OnlyHost(h, w.issuer)
 	h = httpx.PlainPath(h)
 	h = httpx.Headers(h, w.issuer.Scheme == "https")

@@ -32,6 +32,7 @@ const (
 	maxTotal    = 6500      // bytes of cookies of all attempts of one browser, names included, if there are several
 	maxChunk    = 3500      // bytes of one cookie's value; browsers keep 4096 with its name
 	maxValue    = 6400      // bytes of one sealed value, in text
+	maxDropped  = 16        // cookies that one answer takes away
 	compressed  = 1000      // bytes from which on compressing pays
 	maxPlain    = 128 << 10 // bytes of a value, inflated
 )
@@ -148,13 +149,16 @@ func (j Jar[T]) chunk(id string, i int) string {
 	return j.Name + id + "." + strconv.Itoa(i)
 }
 
-// makeRoom drops the oldest attempts until one more of the given size fits.
+// makeRoom drops the oldest attempts until one more of the given size fits. A
+// sender who brings a thousand cookies has only a few taken away at a time, so that
+// the answer is no work to speak of.
 func (j Jar[T]) makeRoom(w http.ResponseWriter, r *http.Request, id string, size int) {
-	sizes := map[string]int{}
+	sizes, names := map[string]int{}, map[string][]string{}
 	for _, c := range j.Cookies.All(r, j.Name) {
 		other, _, _ := strings.Cut(strings.TrimPrefix(c.Name, j.Name), ".")
 		if other != id {
 			sizes[other] += len(c.Name) + len(c.Value) + len("=; ")
+			names[other] = append(names[other], c.Name)
 		}
 	}
 	ids := make([]string, 0, len(sizes))
@@ -162,12 +166,15 @@ func (j Jar[T]) makeRoom(w http.ResponseWriter, r *http.Request, id string, size
 		ids, size = append(ids, other), size+n
 	}
 	slices.Sort(ids)
+	dropped := 0
 	for len(ids) >= maxAttempts || len(ids) > 0 && size > maxTotal {
-		oldest := ids[0]
-		for _, c := range j.Cookies.All(r, j.Name+oldest) {
-			j.Cookies.Clear(w, c.Name)
+		for _, name := range names[ids[0]] {
+			if dropped++; dropped > maxDropped {
+				return
+			}
+			j.Cookies.Clear(w, name)
 		}
-		ids, size = ids[1:], size-sizes[oldest]
+		ids, size = ids[1:], size-sizes[ids[0]]
 	}
 }
 

@@ -101,12 +101,16 @@ func (c Cookies) All(r *http.Request, prefix string) []Cookie {
 	return single
 }
 
-// Tidy clears every cookie that came twice and whose name begins with prefix, so
-// that the next attempt of the person finds the browser in order.
+// maxTidied is how many cookies one answer clears: a sender who invents a thousand
+// gets no long answer for it.
+const maxTidied = 16
+
+// Tidy clears cookies that came twice and whose name begins with prefix, so that the
+// next attempt of the person finds the browser in order.
 func (c Cookies) Tidy(next http.Handler, prefix string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, doubled := c.sort(r, prefix)
-		for _, name := range doubled {
+		for _, name := range doubled[:min(len(doubled), maxTidied)] {
 			c.Clear(w, name)
 		}
 		next.ServeHTTP(w, r)

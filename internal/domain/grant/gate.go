@@ -61,6 +61,7 @@ var (
 	ofClient   = ofPerson &^ on(OpenSession, ReuseSession) // … and a client gets something of it
 	afterCode  = on(RedeemCode, Refresh, Userinfo, Introspect)
 	minting    = on(IssueCode, RedeemCode, Refresh, ActForItself)
+	presented  = on(Userinfo, Introspect, IntrospectOwn) // what was minted comes back
 )
 
 // Connector is what the gate must know of the connector that somebody came by.
@@ -90,6 +91,17 @@ type Case struct {
 	Consent       oauth.Scopes // what the person has allowed
 	RevokedAt     time.Time    // of the grant
 	TokenRevoked  bool
+}
+
+// Bearing returns the case of an access token with the scopes and the audience that
+// it bears: they may be fewer than its grant's, and it is judged by no more than it
+// says. Every token is for the issuer, and needs no trust of its own client.
+func (c Case) Bearing(issuer string, scopes oauth.Scopes, audience []string) Case {
+	c.Authorization.Scopes = scopes
+	c.Authorization.Audience = slices.DeleteFunc(slices.Clone(audience), func(id string) bool {
+		return id == issuer || id == c.Client.ID
+	})
+	return c
 }
 
 // Reason says why the gate stays shut.
@@ -130,12 +142,12 @@ var checks = []check{
 	{TenantDisabled, everywhere, func(c *Case) bool { return c.Tenant.Disabled }},
 	{TenantEpoch, on(ReuseSession, IntrospectOwn) | afterCode, func(c *Case) bool { return c.since().Before(c.Tenant.NotBefore) }},
 	{ClientDisabled, everywhere, func(c *Case) bool { return c.Client.Disabled || c.Client.ID == "" }},
-	{GrantTypeMissing, minting, func(c *Case) bool { return !c.Client.May(grantTypeOf[c.Path]) }},
+	{GrantTypeMissing, minting | on(IntrospectOwn), func(c *Case) bool { return !c.Client.May(grantTypeOf[c.Path]) }},
 	{RedirectURIRemoved, on(IssueCode, RedeemCode), func(c *Case) bool {
 		return !c.Client.Returns(c.RedirectURI)
 	}},
-	{ScopeNotAllowed, minting, scopeNotAllowed},
-	{AudienceNotAllowed, minting, audienceNotAllowed},
+	{ScopeNotAllowed, minting | presented, scopeNotAllowed},
+	{AudienceNotAllowed, minting | presented, audienceNotAllowed},
 	{ConnectorGone, ofPerson, func(c *Case) bool { return c.Connector == nil || c.Connector.Disabled }},
 	{ConnectorNotAllowed, ofPerson, func(c *Case) bool { return c.Connector != nil && !c.Client.Accepts(c.Connector.ID) }},
 	{UserGone, ofPerson, func(c *Case) bool { return c.User == nil }},
@@ -151,14 +163,15 @@ var checks = []check{
 		return !c.Client.Trusted && len(c.Authorization.Scopes.Without(c.Consent)) > 0
 	}},
 	{GrantRevoked, afterCode, func(c *Case) bool { return !c.RevokedAt.IsZero() }},
-	{TokenRevoked, on(Userinfo, Introspect, IntrospectOwn), func(c *Case) bool { return c.TokenRevoked }},
+	{TokenRevoked, presented, func(c *Case) bool { return c.TokenRevoked }},
 }
 
 var grantTypeOf = map[Path]string{
-	IssueCode:    client.AuthorizationCode,
-	RedeemCode:   client.AuthorizationCode,
-	Refresh:      client.RefreshToken,
-	ActForItself: client.ClientCredentials,
+	IssueCode:     client.AuthorizationCode,
+	RedeemCode:    client.AuthorizationCode,
+	Refresh:       client.RefreshToken,
+	ActForItself:  client.ClientCredentials,
+	IntrospectOwn: client.ClientCredentials,
 }
 
 // since is when what is presented came to be.
@@ -167,7 +180,7 @@ func (c *Case) since() time.Time {
 		if c.Session == nil {
 			return time.Time{}
 		}
-		return c.Session.AuthTime
+		return c.Session.CreatedAt
 	}
 	return c.Authorization.IssuedAt
 }

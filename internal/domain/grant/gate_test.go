@@ -31,7 +31,7 @@ func good(p Path) Case {
 		Connector:   &Connector{ID: "corp"},
 		User:        &user.User{ID: "usr_1"},
 		Identity:    &user.Identity{ConnectorID: "corp", Profile: user.Profile{Groups: []string{"staff"}}},
-		Session:     &session.Session{ID: "ses_1", AuthTime: now.Add(-time.Minute), IdleUntil: now.Add(time.Hour), ExpiresAt: now.Add(time.Hour)},
+		Session:     &session.Session{ID: "ses_1", AuthTime: now.Add(-time.Minute), CreatedAt: now.Add(-time.Minute), IdleUntil: now.Add(time.Hour), ExpiresAt: now.Add(time.Hour)},
 		RedirectURI: "https://app.example.com/cb",
 		RequestedAt: now.Add(-time.Second),
 		Consent:     oauth.Scopes{oauth.ScopeOpenID},
@@ -80,10 +80,10 @@ var stops = map[Reason]string{
 	TenantDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop",
 	TenantEpoch:         "-    stop  -     stop   stop    -      stop     stop       stop",
 	ClientDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop",
-	GrantTypeMissing:    "-    -     stop  stop   stop    stop   -        -          -",
+	GrantTypeMissing:    "-    -     stop  stop   stop    stop   -        -          stop",
 	RedirectURIRemoved:  "-    -     stop  stop   -       -      -        -          -",
-	ScopeNotAllowed:     "-    -     stop  stop   stop    stop   -        -          -",
-	AudienceNotAllowed:  "-    -     stop  stop   stop    stop   -        -          -",
+	ScopeNotAllowed:     "-    -     stop  stop   stop    stop   stop     stop       stop",
+	AudienceNotAllowed:  "-    -     stop  stop   stop    stop   stop     stop       stop",
 	ConnectorGone:       "stop stop  stop  stop   stop    -      stop     stop       -",
 	ConnectorNotAllowed: "stop stop  stop  stop   stop    -      stop     stop       -",
 	UserGone:            "stop stop  stop  stop   stop    -      stop     stop       -",
@@ -212,6 +212,33 @@ func TestASessionBindsWhatWasNotMadeToOutliveIt(t *testing.T) {
 	}
 }
 
+func TestATokensCaseHasItsOwnScopesAndAudience(t *testing.T) {
+	const issuer = "https://id.example.com"
+	for _, tt := range []struct {
+		name     string
+		audience []string
+		want     []string
+	}{
+		{"the issuer and the client itself are nobody to be trusted by", []string{issuer, "app", "third"}, []string{"third"}},
+		{"wherever they stand", []string{"third", "app", issuer}, []string{"third"}},
+		{"a token for the issuer alone", []string{issuer}, nil},
+		{"a token for nobody", nil, nil},
+	} {
+		given := slices.Clone(tt.audience)
+		whole := good(Introspect)
+		got := whole.Bearing(issuer, oauth.Scopes{"api"}, tt.audience)
+		if !slices.Equal(got.Authorization.Audience, tt.want) || !slices.Equal(got.Authorization.Scopes, oauth.Scopes{"api"}) {
+			t.Errorf("%s: %q for %q", tt.name, got.Authorization.Scopes, got.Authorization.Audience)
+		}
+		if !slices.Equal(tt.audience, given) {
+			t.Errorf("%s: the token's audience has become %q", tt.name, tt.audience)
+		}
+		if !slices.Equal(whole.Authorization.Audience, []string{"other"}) {
+			t.Errorf("%s: the grant's audience has become %q", tt.name, whole.Authorization.Audience)
+		}
+	}
+}
+
 // faces are the other ways in which a good case comes to be stopped for a reason.
 var faces = []struct {
 	name   string
@@ -260,10 +287,10 @@ func TestTheGateStopsNothingThatIsJustInTime(t *testing.T) {
 		with func(c *Case)
 	}{
 		{"issued at the tenant's epoch itself", func(c *Case) {
-			c.Tenant.NotBefore, c.Session.AuthTime = c.Authorization.IssuedAt, c.Authorization.IssuedAt
+			c.Tenant.NotBefore, c.Session.CreatedAt = c.Authorization.IssuedAt, c.Authorization.IssuedAt
 		}},
 		{"issued at the account's epoch itself", func(c *Case) {
-			c.User.NotBefore, c.Session.AuthTime = c.Authorization.IssuedAt, c.Authorization.IssuedAt
+			c.User.NotBefore, c.Session.CreatedAt = c.Authorization.IssuedAt, c.Authorization.IssuedAt
 		}},
 		{"the last moment of a session", func(c *Case) { c.Session.IdleUntil = now.Add(time.Microsecond) }},
 		{"a proof as old as it may be", func(c *Case) {

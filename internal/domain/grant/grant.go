@@ -41,6 +41,7 @@ type Code struct {
 	Hash        secret.Hash
 	RedirectURI string
 	Challenge   oauth.Challenge // empty if the client need not use PKCE
+	Attempt     secret.Hash     // of the attempt's id, which leads to one code; its zero value is of none
 	ExpiresAt   time.Time
 }
 
@@ -113,7 +114,8 @@ type Store interface {
 	RevokeConsent(ctx context.Context, userID, clientID string, now time.Time) error
 
 	// KeepCode keeps the permitted authorization together with its code, and the
-	// steps that led to it.
+	// steps that led to it. It returns a fault of kind Conflict if the attempt has led
+	// to a code before: who puts a finished attempt back into the browser gets nothing.
 	KeepCode(ctx context.Context, p Permit, c Code, steps []audit.Step, startedAt time.Time) error
 	// Redeem exchanges a code, once. Of any number who present the code with the
 	// right proof one is told Redeemed; whoever presents it again gets Replayed, and

@@ -32,7 +32,7 @@ type Session struct {
 	AuthTime    time.Time // when the person last proved who they are
 	UserAgent   string
 	RemoteAddr  string
-	CreatedAt   time.Time
+	CreatedAt   time.Time // when we last saw the person prove it; AuthTime may be an older proof, to a provider
 	IdleUntil   time.Time
 	ExpiresAt   time.Time
 	// Upstream is what the connector needs to end its own session, such as its ID

@@ -50,13 +50,21 @@ func Resolve(id Identity, known, sameMail *User, p Policy, now time.Time) (User,
 	if u.Disabled {
 		return User{}, fault.New(fault.Denied, "This account is disabled.")
 	}
-	return u.follow(id.Profile, now), nil
+	return u.follow(id.Profile, p, now), nil
 }
 
-// follow brings the account up to date with what the connector says.
-func (u User) follow(p Profile, now time.Time) User {
+// follow brings the account up to date with what the connector says. That an
+// address is the account's own, which others may be linked by, is believed only of a
+// connector that speaks for its domain: by the word of any other, somebody could
+// claim an address and wait for its owner. What such a one said only such a one
+// replaces.
+func (u User) follow(p Profile, policy Policy, now time.Time) User {
 	before := u
-	u.Username, u.Email, u.EmailVerified, u.Name = p.Username, p.Email, p.EmailVerified, p.Name
+	u.Username, u.Name = p.Username, p.Name
+	proven := p.EmailVerified && policy.Trusts(p.Email)
+	if proven || !u.EmailVerified || policy.Trusts(u.Email) {
+		u.Email, u.EmailVerified = p.Email, proven
+	}
 	if u != before || u.ID == "" {
 		u.UpdatedAt = now
 	}

@@ -67,8 +67,11 @@ func TestResolve(t *testing.T) {
 			if got.ID == "" && !got.CreatedAt.Equal(now) {
 				t.Errorf("a new account is of %v", got.CreatedAt)
 			}
-			if got.Email != tt.id.Profile.Email || got.EmailVerified != tt.id.Profile.EmailVerified {
+			if got.Email != tt.id.Profile.Email {
 				t.Errorf("not brought up to date: %+v", got)
+			}
+			if proven := tt.id.Profile.EmailVerified && tt.policy.Trusts(got.Email); got.ID == "" && got.EmailVerified != proven {
+				t.Errorf("the address of a new account is proven: %v, want %v", got.EmailVerified, proven)
 			}
 		})
 	}
@@ -84,9 +87,31 @@ func TestAnAccountFollowsItsConnector(t *testing.T) {
 	moved := Identity{Profile: Profile{Username: "ann", Name: "Ann", Email: "new@corp.example"}}
 	want := u
 	want.Name, want.Email, want.EmailVerified, want.UpdatedAt = "Ann", "new@corp.example", false, now
-	got, err = Resolve(moved, &u, nil, Policy{}, now)
+	got, err = Resolve(moved, &u, nil, Policy{AuthoritativeFor: []string{"corp.example"}}, now)
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
+	}
+	// One that does not speak for the domain takes a proven address from nobody.
+	want.Email, want.EmailVerified = u.Email, true
+	got, err = Resolve(moved, &u, nil, Policy{AuthoritativeFor: []string{"other.example"}}, now)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+}
+
+// Somebody who gets any provider to vouch for an address must not have its owner
+// linked to their account later.
+func TestNobodyWaitsForTheOwnerOfAnAddress(t *testing.T) {
+	said := Profile{Username: "boss", Email: "boss@corp.example", EmailVerified: true}
+	attacker, err := Resolve(Identity{ConnectorID: "anywhere", Subject: "x", Profile: said}, nil, nil, Policy{CreateOnFirstLogin: true}, now)
+	if err != nil || attacker.EmailVerified {
+		t.Fatalf("a connector without authority has proven an address: %+v, %v", attacker, err)
+	}
+	attacker.ID = "attacker"
+	corp := Policy{CreateOnFirstLogin: true, AuthoritativeFor: []string{"corp.example"}}
+	owner, err := Resolve(Identity{ConnectorID: "corp", Subject: "1", Profile: said}, nil, &attacker, corp, now)
+	if err != nil || owner.ID == attacker.ID {
+		t.Errorf("the owner was linked to %+v, %v", owner, err)
 	}
 }
 

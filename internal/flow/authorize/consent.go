@@ -41,9 +41,12 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	known, err := h.session(r, c)
+	known, denial, err := h.session(r, c)
 	if err != nil {
 		return err
+	}
+	if denial != nil {
+		known = nil
 	}
 	if next(req, c, known, h.Clock.Now()) != stepConsent {
 		return httpx.SeeOther(w, r, h.Base+route.Authorize+"?attempt="+req.ID)
@@ -58,7 +61,7 @@ func (h *Handler) consentPage(r *http.Request, req grant.Request, c client.Clien
 		ClientName: c.Name, PolicyURL: c.PolicyURL, TermsURL: c.TermsURL,
 		UserName: known.PersonName(), UserEmail: known.Identity.Profile.Email,
 		Action: h.Base + route.Consent, Attempt: req.ID, CSRF: req.CSRF + "." + known.User.ID,
-		Remember: !req.PrivateUse(),
+		Remember: remembers(req, c),
 	}
 	if u, err := url.Parse(req.Asked.RedirectURI); err == nil {
 		if page.ClientHost = u.Host; u.Host == "" {
@@ -92,9 +95,12 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) error {
 	if err := req.CheckCSRF(token); err != nil {
 		return err
 	}
-	known, err := h.session(r, c)
+	known, denial, err := h.session(r, c)
 	if err != nil {
 		return err
+	}
+	if denial != nil {
+		known = nil
 	}
 	now := h.Clock.Now()
 	// While the page was open somebody else may have logged in. What the page said
@@ -106,7 +112,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) error {
 	case "allow":
 		req.Answered.Consent, req.Answered.ConsentBy = req.Asked.Scopes, known.User.ID
 		req.Note(now, "consent", "given")
-		if form.Get("remember") != "" && !req.PrivateUse() {
+		if form.Get("remember") != "" && remembers(req, c) {
 			if err := h.Grants.KeepConsent(r.Context(), known.User.ID, c.ID, req.Asked.Scopes, now); err != nil {
 				return err
 			}

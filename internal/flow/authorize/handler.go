@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"dex/internal/base/carry"
 	"dex/internal/base/clock"
@@ -175,7 +176,10 @@ func (h *Handler) resume(w http.ResponseWriter, r *http.Request, id string) erro
 	return h.proceed(w, r, req, c)
 }
 
-// again starts an expired attempt anew, as it was asked for.
+// longestAgain is how long after its beginning an attempt may be started again.
+const longestAgain = 24 * time.Hour
+
+// again starts an expired attempt anew, as it was asked for, if it may still be asked.
 func (h *Handler) again(w http.ResponseWriter, r *http.Request, id string) error {
 	old, err := h.Jar.Get(r, id)
 	if err != nil {
@@ -183,6 +187,16 @@ func (h *Handler) again(w http.ResponseWriter, r *http.Request, id string) error
 	}
 	h.Jar.Drop(w, r, id)
 	now := h.Clock.Now()
+	if now.Sub(old.StartedAt) > longestAgain {
+		return fault.New(fault.NotFound, "This attempt began too long ago.")
+	}
+	c, err := h.client(r.Context(), old.Asked, nil)
+	if err != nil {
+		return err
+	}
+	if old.Asked.Scopes, err = check(old.Asked, c); err != nil {
+		return h.refuse(w, r, replyTo(old.Asked).error(err))
+	}
 	req := grant.Request{
 		ID: carry.NewID(now), SupportCode: audit.NewSupportCode(), CSRF: old.CSRF,
 		StartedAt: now, ExpiresAt: now.Add(h.Lifetimes.Attempt), Asked: old.Asked, About: old.About,
@@ -214,14 +228,21 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req grant.Requ
 	if req.Answered.Canceled {
 		return h.fail(w, r, req, oauth.Errorf(oauth.AccessDenied, "The person did not go on."))
 	}
-	known, err := h.session(r, c)
+	known, denial, err := h.session(r, c)
 	if err != nil {
 		return err
 	}
-	if known != nil && !isMeant(req, known) {
-		if known.Session.ID == req.Answered.SessionID {
+	if known != nil && req.Answered.SessionID == known.Session.ID {
+		// Who has just logged in is not sent to log in again.
+		switch {
+		case denial != nil:
+			req.Note(now, "gate", string(denial.Reason))
+			return h.fail(w, r, req, toldOf(denial))
+		case !isMeant(req, known):
 			return h.fail(w, r, req, oauth.Errorf(oauth.LoginRequired, "Somebody else has logged in."))
 		}
+	}
+	if denial != nil || known != nil && !isMeant(req, known) {
 		known = nil
 	}
 	step := next(req, c, known, now)
@@ -238,20 +259,22 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req grant.Requ
 	}
 }
 
-// session returns the session of this browser, if it may answer for its person.
-func (h *Handler) session(r *http.Request, c client.Client) (*session.Known, error) {
+// session returns the session of this browser, and the gate's denial if it may not
+// answer for its person. Such a session is as good as none: the person can still log
+// in another way.
+func (h *Handler) session(r *http.Request, c client.Client) (*session.Known, *grant.Denial, error) {
 	value, _ := h.Cookies.Get(r, session.Cookie)
 	known, err := session.Find(r.Context(), h.Sessions, secret.Value(value), c.ID)
 	if known == nil || err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return h.reuse(r.Context(), c, known)
+	denial, err := h.reuse(r.Context(), c, known)
+	return known, denial, err
 }
 
 // reuse asks the gate whether the session may answer for its person, and puts off
-// its idle timeout. A session that may not is as good as none: the person can
-// still log in another way.
-func (h *Handler) reuse(ctx context.Context, c client.Client, known *session.Known) (*session.Known, error) {
+// its idle timeout.
+func (h *Handler) reuse(ctx context.Context, c client.Client, known *session.Known) (*grant.Denial, error) {
 	_, err := h.Desk.Decide(ctx, grant.Case{
 		Path: grant.ReuseSession, Client: c,
 		User: &known.User, Identity: &known.Identity, Session: &known.Session,
@@ -259,7 +282,7 @@ func (h *Handler) reuse(ctx context.Context, c client.Client, known *session.Kno
 	})
 	if denial, ok := errors.AsType[*grant.Denial](err); ok {
 		httpx.Annotate(ctx, slog.String("session", string(denial.Reason)))
-		return nil, nil
+		return denial, nil
 	}
 	if err != nil {
 		return nil, err
@@ -267,7 +290,7 @@ func (h *Handler) reuse(ctx context.Context, c client.Client, known *session.Kno
 	if now := h.Clock.Now(); known.Session.Stale(now, h.Lifetimes.SessionIdle) {
 		err = h.Sessions.TouchSession(ctx, known.Session.ID, now.Add(h.Lifetimes.SessionIdle))
 	}
-	return known, err
+	return nil, err
 }
 
 // isMeant reports whether the session's person is the one that the client asks

@@ -35,9 +35,14 @@ func next(r grant.Request, c client.Client, s *session.Known, now time.Time) ste
 	}
 }
 
-// consented reports whether the person has allowed what is asked. A client that
-// returns by a scheme which any application on the device may claim cannot be
-// told from another, so its person is asked each time: RFC 8252 section 8.6.
+// remembers reports whether an answer may be remembered. An application on a device
+// that keeps no secret cannot be told from another one there, by a scheme of its own
+// as little as by a port: RFC 8252 section 8.6.
+func remembers(r grant.Request, c client.Client) bool {
+	return !r.PrivateUse() && (!c.Native || !c.Public)
+}
+
+// consented reports whether the person has allowed what is asked.
 func consented(r grant.Request, c client.Client, s *session.Known) bool {
 	now := len(r.Answered.Consent) > 0 && r.Answered.ConsentBy == s.User.ID
 	switch {
@@ -45,8 +50,10 @@ func consented(r grant.Request, c client.Client, s *session.Known) bool {
 		return true
 	case r.Asked.Prompt.Consent, r.PrivateUse():
 		return false
+	case c.Trusted:
+		return true
 	default:
-		return c.Trusted || len(r.Asked.Scopes.Without(s.Consent)) == 0
+		return remembers(r, c) && len(r.Asked.Scopes.Without(s.Consent)) == 0
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"dex/internal/base/fault"
 	"dex/internal/base/httpx"
+	"dex/internal/base/route"
 	"dex/internal/base/secret"
 	"dex/internal/domain/client"
 	"dex/internal/domain/grant"
@@ -90,7 +91,11 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, req grant.Requ
 		RedirectURI: req.Asked.RedirectURI,
 		Challenge:   req.Asked.Challenge,
 		ExpiresAt:   now.Add(h.Lifetimes.Code),
+		Attempt:     secret.Value(req.ID).Hash(),
 	}, req.Steps, req.StartedAt)
+	if fault.Is(err, fault.Conflict) {
+		return &grant.Stalled{Request: req, StartAgain: h.Base + route.Authorize + "?again=" + req.ID, Err: err}
+	}
 	if err != nil {
 		return err
 	}

@@ -78,8 +78,12 @@ func (h *Handler) stands(ctx context.Context, claims mint.AccessClaims) (bool, e
 	if err != nil {
 		return false, err
 	}
+	scopes, err := oauth.ParseScopes(claims.Scope)
+	if err != nil {
+		return false, nil //nolint:nilerr // no token of ours says that
+	}
 	if claims.GrantID == "" {
-		return h.standsAlone(ctx, holder, claims)
+		return h.standsAlone(ctx, holder, claims, scopes)
 	}
 	known, err := h.Grants.Grant(ctx, claims.GrantID, claims.ID)
 	if fault.Is(err, fault.NotFound) {
@@ -88,21 +92,22 @@ func (h *Handler) stands(ctx context.Context, claims mint.AccessClaims) (bool, e
 	if err != nil {
 		return false, err
 	}
-	_, err = h.Desk.Decide(ctx, known.Case(grant.Introspect, holder))
+	_, err = h.Desk.Decide(ctx, known.Case(grant.Introspect, holder).Bearing(h.Issuer, scopes, claims.Audience))
 	return notDenied(err)
 }
 
 // standsAlone reports whether a token that a client has for itself still stands. No
 // grant is kept of it, so it says itself when it was issued.
-func (h *Handler) standsAlone(ctx context.Context, holder client.Client, claims mint.AccessClaims) (bool, error) {
+func (h *Handler) standsAlone(ctx context.Context, holder client.Client, claims mint.AccessClaims, scopes oauth.Scopes) (bool, error) {
 	revoked, err := h.Grants.TokenRevoked(ctx, claims.ID)
 	if err != nil {
 		return false, err
 	}
-	_, err = h.Desk.Decide(ctx, grant.Case{
+	own := grant.Case{
 		Path: grant.IntrospectOwn, Client: holder, TokenRevoked: revoked,
 		Authorization: grant.Authorization{ClientID: holder.ID, IssuedAt: claims.IssuedAt.Time()},
-	})
+	}
+	_, err = h.Desk.Decide(ctx, own.Bearing(h.Issuer, scopes, claims.Audience))
 	return notDenied(err)
 }
 

@@ -63,16 +63,19 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	_, err = h.Desk.Decide(ctx, known.Case(grant.Userinfo, c))
+	scopes, err := oauth.ParseScopes(claims.Scope)
+	if err != nil {
+		return invalidToken(err)
+	}
+	_, err = h.Desk.Decide(ctx, known.Case(grant.Userinfo, c).Bearing(h.Issuer, scopes, claims.Audience))
 	if denial, ok := errors.AsType[*grant.Denial](err); ok {
 		return invalidToken(denial)
 	}
 	if err != nil {
 		return err
 	}
-	scopes, err := oauth.ParseScopes(claims.Scope)
-	if err != nil || !scopes.Contains(oauth.ScopeOpenID) {
-		return oauth.Wrap(oauth.InsufficientScope, err, "The access token was not issued with the scope openid.")
+	if !scopes.Contains(oauth.ScopeOpenID) {
+		return oauth.Errorf(oauth.InsufficientScope, "The access token was not issued with the scope openid.")
 	}
 	httpx.AllowOrigin(w, r, c.AllowedOrigins)
 	answer := mint.OfPerson(known.Identity.Profile, scopes)

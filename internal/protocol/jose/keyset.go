@@ -155,10 +155,10 @@ func parseJWK(raw []byte) (Key, error) {
 	if err := made.UnmarshalJSON(members); err != nil {
 		return Key{}, err
 	}
-	if err := usable(made.Key, k.Algorithm); err != nil {
+	if err := usable(made.Key, k.Algorithm.plain()); err != nil {
 		return Key{}, err
 	}
-	return Key{KID: k.KeyID, Alg: k.Algorithm, Public: made.Key}, nil
+	return Key{KID: k.KeyID, Alg: k.Algorithm.plain(), Public: made.Key}, nil
 }
 
 // usable says why a key verifies nothing: with its algorithm, or with any if it

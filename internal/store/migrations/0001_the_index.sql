@@ -189,6 +189,7 @@ CREATE TABLE grants (
     support_code    TEXT        NOT NULL,
     started_at      TIMESTAMPTZ, -- of the attempt
     steps           TEXT        NOT NULL, -- of its trace, a line of JSON each
+    attempt         BYTEA, -- SHA-256 of its id: an attempt leads to one code
     code_hash       BYTEA       NOT NULL, -- SHA-256
     redirect_uri    TEXT        NOT NULL,
     challenge       TEXT        NOT NULL,
@@ -206,6 +207,7 @@ CREATE TABLE grants (
     FOREIGN KEY (tenant_id, user_id) REFERENCES users (tenant_id, id) ON DELETE CASCADE
 );
 CREATE UNIQUE INDEX grants_code ON grants (tenant_id, code_hash);
+CREATE UNIQUE INDEX grants_attempt ON grants (tenant_id, attempt);
 CREATE INDEX grants_user ON grants (tenant_id, user_id, client_id);
 CREATE INDEX grants_session ON grants (tenant_id, session_id);
 CREATE INDEX grants_support_code ON grants (tenant_id, support_code);

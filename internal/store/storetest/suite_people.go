@@ -178,9 +178,9 @@ var credentialPromises = []promise{
 		a, b, c := bucket("a", credential.Account), bucket("b", credential.KnownDevice), bucket("c", credential.Network)
 		w.ok(w.RecordFailure(w.ctx, []credential.Bucket{b}, w.now()))
 		w.ok(w.RecordFailure(w.ctx, []credential.Bucket{b, c, b}, w.now()))
-		got := w.throttles(c, a, b)
-		same(w, "failures", fmt.Sprint(got[0].Failures, got[1].Failures, got[2].Failures), "1 0 2")
-		_, err := w.Candidate(w.ctx, "ann", []credential.Bucket{a, b, c, a})
+		got := w.throttles(c, a, bucket("d", credential.Everywhere), b)
+		same(w, "failures", fmt.Sprint(got[0].Failures, got[1].Failures, got[2].Failures, got[3].Failures), "1 0 0 2")
+		_, err := w.Candidate(w.ctx, "ann", []credential.Bucket{a, b, c, a, b})
 		same(w, "too many buckets refused", err != nil, true)
 	}},
 	{"of many failures at once none is lost", func(_ *testing.T, w *world) {
@@ -378,7 +378,7 @@ var openingPromises = []promise{
 		second, err := w.keep(again)
 		w.ok(err)
 		same(w, "id", second.ID, first.ID)
-		w.sameTime("created", second.CreatedAt, first.CreatedAt)
+		w.sameTime("proven", second.CreatedAt, again.Session.CreatedAt)
 		_, err = w.SessionByCookie(w.ctx, o.Session.Cookie, app)
 		w.refuses(fault.NotFound, err)
 		k, err := w.SessionByCookie(w.ctx, again.Session.Cookie, app)

@@ -1,0 +1,80 @@
+package worker
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"sync"
+	"time"
+)
+
+const (
+	logEvery = 100 * time.Millisecond // how long a line may wait to be written
+	logFull  = 32 << 10               // bytes after which nothing waits any more
+)
+
+// logBuffer gathers lines of the log, because a system call for each would cost a
+// busy server more than all the rest of logging. What matters, a warning or worse,
+// is written at once, with all that came before it.
+type logBuffer struct {
+	out io.Writer
+
+	mu      sync.Mutex
+	pending []byte
+	waiting bool // somebody will write what is pending
+}
+
+// Write implements [io.Writer].
+func (b *logBuffer) Write(line []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.pending = append(b.pending, line...)
+	switch {
+	case len(b.pending) >= logFull:
+		b.flush()
+	case !b.waiting:
+		b.waiting = true
+		time.AfterFunc(logEvery, b.Flush)
+	}
+	return len(line), nil
+}
+
+// Flush writes what is pending.
+func (b *logBuffer) Flush() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waiting = false
+	b.flush()
+}
+
+func (b *logBuffer) flush() {
+	if len(b.pending) > 0 {
+		_, _ = b.out.Write(b.pending) // there is nowhere else to say that it failed
+		b.pending = b.pending[:0]
+	}
+}
+
+// promptly is a handler that has warnings, and what is worse, written at once.
+type promptly struct {
+	slog.Handler
+	buffer *logBuffer
+}
+
+// Handle implements [slog.Handler].
+func (p promptly) Handle(ctx context.Context, r slog.Record) error {
+	err := p.Handler.Handle(ctx, r)
+	if r.Level >= slog.LevelWarn {
+		p.buffer.Flush()
+	}
+	return err
+}
+
+// WithAttrs implements [slog.Handler].
+func (p promptly) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return promptly{p.Handler.WithAttrs(attrs), p.buffer}
+}
+
+// WithGroup implements [slog.Handler].
+func (p promptly) WithGroup(name string) slog.Handler {
+	return promptly{p.Handler.WithGroup(name), p.buffer}
+}

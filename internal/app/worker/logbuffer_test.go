@@ -1,0 +1,55 @@
+package worker
+
+import (
+	"bytes"
+	"io"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"dex/internal/app/config"
+)
+
+func TestLinesOfTheLogGatherForAMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var out bytes.Buffer
+		buffer := &logBuffer{out: &out}
+		log := newLog(&config.Settings{LogLevel: "info"}, buffer).With("of", "a test").WithGroup("g")
+		log.Info("one")
+		log.Info("two")
+		if out.Len() > 0 {
+			t.Errorf("written at once: %s", out.String())
+		}
+		time.Sleep(2 * logEvery)
+		synctest.Wait()
+		if got := strings.Count(out.String(), "\n"); got != 2 {
+			t.Errorf("after a moment there are %d lines", got)
+		}
+		log.Info("three")
+		log.Warn("four")
+		if got := strings.Count(out.String(), "\n"); got != 4 {
+			t.Errorf("a warning waits, or leaves something behind: %d lines", got)
+		}
+		log.Info("five")
+		buffer.Flush()
+		if !strings.Contains(out.String(), "msg=five") {
+			t.Errorf("the last line is lost: %s", out.String())
+		}
+		time.Sleep(2 * logEvery) // nobody is left waiting
+	})
+}
+
+func TestALogThatIsFullDoesNotWait(t *testing.T) {
+	buffer := &logBuffer{out: io.Discard}
+	log := slog.New(promptly{slog.NewTextHandler(buffer, nil), buffer})
+	for range 2000 {
+		log.Info("a line", "of", strings.Repeat("x", 100))
+	}
+	buffer.mu.Lock()
+	defer buffer.mu.Unlock()
+	if len(buffer.pending) >= logFull {
+		t.Errorf("%d bytes are pending", len(buffer.pending))
+	}
+}
