@@ -14,7 +14,7 @@ import (
 )
 
 // maxBuckets is of how many buckets a candidate may ask the state.
-const maxBuckets = 3
+const maxBuckets = 4
 
 // Candidate implements [credential.Store]. One statement answers with one row,
 // whether anybody has the name or not.
@@ -25,15 +25,15 @@ func (t *Tenant) Candidate(ctx context.Context, name string, buckets []credentia
 	if !storable(name) {
 		name = "" // nobody has it
 	}
-	args := []any{t.id, name, nil, nil, nil, nameSeparator}
+	args := []any{t.id, name, nil, nil, nil, nil, nameSeparator}
 	for i, b := range buckets {
 		args[2+i] = b.Key
 	}
 	var r candidateRow
 	err := t.db.reader().row(ctx, `
 		SELECT `+userColumns+`, passwords.hash, identities.profile,
-			(SELECT string_agg(n.name, $6) FROM login_names n WHERE n.tenant_id = users.tenant_id AND n.user_id = users.id),
-			t1.failures, t1.last_at, t2.failures, t2.last_at, t3.failures, t3.last_at
+			(SELECT string_agg(n.name, $7) FROM login_names n WHERE n.tenant_id = users.tenant_id AND n.user_id = users.id),
+			t1.failures, t1.last_at, t2.failures, t2.last_at, t3.failures, t3.last_at, t4.failures, t4.last_at
 		FROM (SELECT 1 AS one) always
 		LEFT JOIN login_names ON login_names.tenant_id = $1 AND login_names.name = $2
 		LEFT JOIN users ON users.tenant_id = login_names.tenant_id AND users.id = login_names.user_id
@@ -42,7 +42,8 @@ func (t *Tenant) Candidate(ctx context.Context, name string, buckets []credentia
 			AND identities.connector_id = login_names.connector_id AND identities.subject = login_names.user_id
 		LEFT JOIN throttles t1 ON t1.tenant_id = $1 AND t1.bucket = $3
 		LEFT JOIN throttles t2 ON t2.tenant_id = $1 AND t2.bucket = $4
-		LEFT JOIN throttles t3 ON t3.tenant_id = $1 AND t3.bucket = $5`, args...,
+		LEFT JOIN throttles t3 ON t3.tenant_id = $1 AND t3.bucket = $5
+		LEFT JOIN throttles t4 ON t4.tenant_id = $1 AND t4.bucket = $6`, args...,
 	).Scan(r.into()...)
 	if err != nil {
 		return credential.Candidate{}, err
@@ -70,6 +71,7 @@ func (r *candidateRow) into() []any {
 		&r.id, &r.username, &r.email, &r.verified, &r.name, &r.disabled, &r.notBefore, &r.created, &r.updated,
 		&r.hash, document{&r.profile}, &r.names,
 		&r.failures[0], &r.last[0], &r.failures[1], &r.last[1], &r.failures[2], &r.last[2],
+		&r.failures[3], &r.last[3],
 	}
 }
 

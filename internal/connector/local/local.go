@@ -1,9 +1,11 @@
 // Package local is our own password table, as a connector.
 //
 // It answers in the same way, and after the same work, whether a name does not
-// exist or its password is wrong. Guessing is slowed down where it happens and
-// never stops the owner: failures from a browser that has logged in to the account
-// before are counted apart from everybody else's.
+// exist or its password is wrong; only a bcrypt hash that was brought along takes
+// the time of bcrypt, until its owner's first login. Guessing is slowed down where
+// it happens: failures are counted for each network, and those from a browser that
+// has logged in to the account before apart from everybody else's. So neither a
+// guesser in another network stops the owner, nor anybody on a known device.
 package local
 
 import (
@@ -84,29 +86,52 @@ func (c *local) Continue(ctx context.Context, l connector.Login, a connector.Ans
 		return throttled(typed, time.Second), nil
 	}
 	defer leave()
-	return c.try(ctx, l, attempt{typed: typed, name: name, password: password, buckets: c.bucketsOf(name, l)})
+	return c.try(ctx, l, attempt{typed: typed, name: name, password: password})
 }
 
 // attempt is one name with one password.
-type attempt struct {
-	typed, name, password string
-	buckets               buckets
-}
+type attempt struct{ typed, name, password string }
 
-// try lets the attempt happen, unless it has to wait, and counts it if it fails.
+// try lets the attempt happen, unless it has to wait. Where nothing is free any
+// more, it waits for those before it, and looks again at what has become of them.
 func (c *local) try(ctx context.Context, l connector.Login, a attempt) (connector.Step, error) {
-	now := c.env.Clock.Now()
-	found, err := c.env.Credentials.Candidate(ctx, a.name, a.buckets.all())
-	if err != nil {
-		return connector.Step{}, fmt.Errorf("local: %w", err)
-	}
-	asked, err := a.buckets.choose(found, l, now)
+	found, asked, err := c.look(ctx, l, a.name)
 	if err != nil {
 		return connector.Step{}, err
+	}
+	if asked.wait == 0 && len(asked.spent) > 0 {
+		leave, ok, err := c.lanes.enterAll(ctx, asked.spent)
+		if err != nil {
+			return connector.Step{}, err
+		}
+		if !ok {
+			return throttled(a.typed, time.Second), nil
+		}
+		defer leave()
+		if found, asked, err = c.look(ctx, l, a.name); err != nil {
+			return connector.Step{}, err
+		}
 	}
 	if asked.wait > 0 {
 		return throttled(a.typed, asked.wait), nil
 	}
+	return c.check(ctx, a, found, asked)
+}
+
+// look returns who has the name, and where an attempt at it is counted.
+func (c *local) look(ctx context.Context, l connector.Login, name string) (credential.Candidate, choice, error) {
+	now := c.env.Clock.Now()
+	b := c.bucketsOf(name, l, now)
+	found, err := c.env.Credentials.Candidate(ctx, name, b.all())
+	if err != nil {
+		return credential.Candidate{}, choice{}, fmt.Errorf("local: %w", err)
+	}
+	asked, err := c.choose(name, b, found, l, now)
+	return found, asked, err
+}
+
+// check lets the attempt happen, and counts it if it fails.
+func (c *local) check(ctx context.Context, a attempt, found credential.Candidate, asked choice) (connector.Step, error) {
 	right, err := c.env.Hasher.Verify(ctx, a.password, found.Hash)
 	switch {
 	case fault.Is(err, fault.Throttled):
@@ -118,7 +143,7 @@ func (c *local) try(ctx context.Context, l connector.Login, a attempt) (connecto
 		return connector.Step{}, fmt.Errorf("local: %w", err)
 	}
 	if !right || found.User.ID == "" || found.User.Disabled {
-		if err := c.env.Credentials.RecordFailure(ctx, c.countedAt(asked, found, a.name), now); err != nil {
+		if err := c.env.Credentials.RecordFailure(ctx, asked.counted(), asked.now); err != nil {
 			return connector.Step{}, fmt.Errorf("local: %w", err)
 		}
 		return connector.Step{Prompt: form(a.typed, ProblemWrong, 0), Said: saidWrong}, nil
@@ -127,10 +152,10 @@ func (c *local) try(ctx context.Context, l connector.Login, a attempt) (connecto
 		return connector.Step{}, err
 	}
 	return connector.Step{
-		Identity: &user.Identity{ConnectorID: c.env.ID, Subject: found.User.ID, Profile: found.Profile, CheckedAt: now},
+		Identity: &user.Identity{ConnectorID: c.env.ID, Subject: found.User.ID, Profile: found.Profile, CheckedAt: asked.now},
 		Account:  &found.User,
 		Methods:  []credential.Method{credential.Password},
-		AuthTime: now,
+		AuthTime: asked.now,
 		Said:     saidRight,
 	}, nil
 }
@@ -142,8 +167,7 @@ func (c *local) welcome(ctx context.Context, a attempt, found credential.Candida
 		// Only where this browser's failures count: what a stranger has tried is not
 		// forgotten because the owner logs in, nor what the network has because one
 		// of its people does.
-		asked.network = nil
-		if err := c.env.Credentials.Forgive(ctx, c.countedAt(asked, found, a.name)); err != nil {
+		if err := c.env.Credentials.Forgive(ctx, asked.own); err != nil {
 			return fmt.Errorf("local: %w", err)
 		}
 	}

@@ -45,13 +45,24 @@ func TestGuessingIsSlowedDown(t *testing.T) {
 	}
 }
 
-func TestAnotherSpellingOrNameOfTheAccountIsNoOtherAccount(t *testing.T) {
+func TestAnotherSpellingOfANameIsNoOtherName(t *testing.T) {
 	h := quickHouse(t)
-	for _, name := range []string{"ann", "ANN", "ann@example.com", "Ann@EXAMPLE.com", "ａｎｎ"} {
+	for _, name := range []string{"ann", "ANN", " ann ", "Ann", "ａｎｎ"} {
 		h.expect(stranger, name, "wrong", saidWrong)
 	}
-	for _, name := range []string{"ann", "ann@example.com"} {
+	for _, name := range []string{"ann", "aNN"} {
 		h.expect(stranger, name, password, saidThrottled)
+	}
+}
+
+func TestTheFirstTryAtAnotherNameIsLookedAtWhoseverItIs(t *testing.T) {
+	for _, name := range []string{"ann", "nobody"} {
+		h := quickHouse(t)
+		for range 6 {
+			h.try(stranger, name, "wrong")
+		}
+		h.expect(stranger, name, "wrong", saidThrottled)
+		h.expect(stranger, name+"@example.com", "wrong", saidWrong)
 	}
 }
 
@@ -109,29 +120,30 @@ func TestSuccessForgivesTheAccountButNotTheNetwork(t *testing.T) {
 	for range 4 {
 		h.expect(stranger, "ann", "wrong", saidWrong)
 	}
-	h.expect(stranger, "ann@example.com", password, saidRight)
+	h.expect(stranger, "ann", password, saidRight)
 	var failures int
 	for _, state := range h.table.counts {
 		failures += state.Failures
 	}
-	if failures != 4 {
-		t.Errorf("%d failures are remembered, want the network's 4", failures)
+	if failures != 3*4 {
+		t.Errorf("%d failures are remembered, want 4 of the network and 4 of all networks under either name", failures)
 	}
 	for range 5 {
 		h.expect(stranger, "ann", "wrong", saidWrong)
 	}
 }
 
-func TestGuessesInParallelDoNotOutrunTheCount(t *testing.T) {
-	h := newHouse(t) // a real hash takes long enough for all to meet
+// atOnce makes many attempts in parallel and returns what is said how often.
+func (h *house) atOnce(many int, from func(i int) (connector.Login, string)) map[string]int {
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	said := map[string]int{}
-	for range 60 {
+	for i := range many {
 		wg.Go(func() {
-			step, err := h.Continue(t.Context(), stranger, answer("ann", "wrong"))
+			l, name := from(i)
+			step, err := h.Continue(h.t.Context(), l, answer(name, "wrong"))
 			if err != nil {
-				t.Error(err)
+				h.t.Error(err)
 			}
 			mu.Lock()
 			defer mu.Unlock()
@@ -139,11 +151,48 @@ func TestGuessesInParallelDoNotOutrunTheCount(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if said[saidWrong] != 5 || said[saidThrottled] != 55 {
+	if open := len(h.Connector.(*local).lanes.open); open != 0 {
+		h.t.Errorf("%d lanes are left open", open)
+	}
+	return said
+}
+
+func TestGuessesInParallelAtManyNamesDoNotOutrunTheNetworksPace(t *testing.T) {
+	h := quickHouse(t)
+	for i := range 100 {
+		h.expect(stranger, fmt.Sprint("nobody", i), "wrong", saidWrong)
+	}
+	h.Connector.(*local).env.Hasher = hasher // which takes long enough for all to meet
+	for round := range 3 {
+		h.clock.Advance(10 * time.Second)
+		said := h.atOnce(60, func(i int) (connector.Login, string) { return stranger, fmt.Sprintf("somebody%d-%d", round, i) })
+		if said[saidWrong] != 1 || said[saidThrottled] != 59 {
+			t.Errorf("%v", said)
+		}
+	}
+}
+
+func TestTheMarksOfOtherAccountsAreNoLanesOfTheirOwn(t *testing.T) {
+	h := newHouse(t)
+	for range 5 {
+		h.expect(stranger, "ann", "wrong", saidWrong)
+	}
+	h.clock.Advance(time.Second)
+	said := h.atOnce(20, func(i int) (connector.Login, string) {
+		l := stranger
+		l.Devices = []string{credential.DeviceMark(fmt.Sprint("usr_mallory", i))}
+		return l, "ann"
+	})
+	if said[saidWrong] != 1 || said[saidThrottled] != 19 {
 		t.Errorf("%v", said)
 	}
-	if lanes := &h.Connector.(*local).lanes; len(lanes.open) != 0 {
-		t.Errorf("%d lanes are left open", len(lanes.open))
+}
+
+func TestGuessesInParallelDoNotOutrunTheCount(t *testing.T) {
+	h := newHouse(t) // a real hash takes long enough for all to meet
+	said := h.atOnce(60, func(int) (connector.Login, string) { return stranger, "ann" })
+	if said[saidWrong] != 5 || said[saidThrottled] != 55 {
+		t.Errorf("%v", said)
 	}
 }
 

@@ -41,8 +41,9 @@ func Class(methods []Method) string {
 // password, and about the guessing that has gone on.
 type Candidate struct {
 	User user.User // without an ID if nobody has that login name
-	// Names are all login names of the account. Its failures are counted under each
-	// of them, so that a guesser gains nothing by taking another.
+	// Names are all login names of the account. What all networks fail together, and
+	// what a known device fails, is counted under each of them, so that another name
+	// is no fresh start there.
 	Names    []string
 	Hash     string // in PHC string format; empty if they have no password
 	Profile  user.Profile

@@ -21,11 +21,23 @@ const (
 	// KnownDevice counts failures on one account from a browser that has logged in
 	// to it before. A stranger cannot fill it, so the owner is never locked out.
 	KnownDevice BucketKind = iota + 1
-	// Account counts failures on one account from everywhere else.
+	// Account counts failures on one login name from one network, other than those
+	// from known devices. Whoever guesses fills their own network's, so the owner is
+	// let in from any other.
 	Account
+	// Everywhere counts failures on one account from all networks together, an
+	// [EverywhereSpan] at a time. It bounds what many networks can guess.
+	Everywhere
 	// Network counts failures from one network, whatever the account.
 	Network
 )
+
+// EverywhereSpan is for how long failures are counted in one bucket of the kind
+// [Everywhere], before the next begins at zero. In that time one network fails at
+// most 71 times at one name. An account has two, a user name and a mail address,
+// and both together do not use up what is free, however long it goes on. A bucket
+// that forgot only when nobody fails would be filled by whoever keeps asking.
+const EverywhereSpan = time.Hour
 
 // Throttle is the state of one bucket.
 type Throttle struct {
@@ -45,6 +57,7 @@ type pace struct {
 var paces = map[BucketKind]pace{
 	KnownDevice: {free: 5, longest: time.Minute, forget: time.Hour},
 	Account:     {free: 5, longest: time.Minute, forget: time.Hour},
+	Everywhere:  {free: 200, longest: time.Minute, forget: EverywhereSpan},
 	Network:     {free: 100, longest: 10 * time.Second, forget: 10 * time.Minute},
 }
 
@@ -64,6 +77,13 @@ func (t Throttle) Wait(kind BucketKind, now time.Time) time.Duration {
 		wait = min(time.Second<<over, p.longest)
 	}
 	return max(0, wait-since)
+}
+
+// Spent reports whether the free failures are used up, so that every further
+// attempt has to take its turn.
+func (t Throttle) Spent(kind BucketKind, now time.Time) bool {
+	p := paces[kind]
+	return t.Failures >= p.free && now.Sub(t.LastAt) < p.forget
 }
 
 // Next returns the state after one more failure.

@@ -29,6 +29,9 @@ func TestWait(t *testing.T) {
 		{"until it is forgotten", Account, 1 << 40, time.Hour, 0},
 		{"which takes an hour", Account, 1 << 40, time.Hour - time.Second, 0},
 		{"a known device waits the same for its own failures", KnownDevice, 7, 0, 4 * time.Second},
+		{"an account may fail more often if that is not all from one network", Everywhere, 199, 0, 0},
+		{"and then it slows down too", Everywhere, 200, 0, time.Second},
+		{"up to a minute as well", Everywhere, 1 << 40, 0, time.Minute},
 		{"a network may fail more often", Network, 99, 0, 0},
 		{"and waits less", Network, 1 << 40, 0, 10 * time.Second},
 		{"a failure that is yet to come makes nobody wait longer than the longest", Account, 50, -time.Hour, time.Minute},
@@ -40,6 +43,50 @@ func TestWait(t *testing.T) {
 				t.Errorf("%v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestSpent(t *testing.T) {
+	tests := []struct {
+		name     string
+		kind     BucketKind
+		failures int
+		ago      time.Duration
+		want     bool
+	}{
+		{"not while failures are free", Network, 99, 0, false},
+		{"when the last free one is used", Network, 100, 0, true},
+		{"also when the wait is over", Network, 100, 9 * time.Minute, true},
+		{"until all is forgotten", Network, 1 << 40, 10 * time.Minute, false},
+		{"each kind by its own number", Account, 5, 0, true},
+		{"and no other's", Everywhere, 100, 0, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			state := Throttle{Failures: tt.failures, LastAt: noon.Add(-tt.ago)}
+			if got := state.Spent(tt.kind, noon); got != tt.want {
+				t.Errorf("%v, want %v", got, tt.want)
+			}
+		})
+	}
+}
+
+// One network, which asks for both names of an account as often as it may, does
+// not use up in a span what all networks together have free.
+func TestOneNetworkDoesNotFillTheBucketOfAll(t *testing.T) {
+	const names = 2
+	var state Throttle
+	failures := 0
+	for now := noon; now.Before(noon.Add(EverywhereSpan)); {
+		state = state.Next(Account, now)
+		failures += names
+		now = now.Add(state.Wait(Account, now))
+	}
+	if free := paces[Everywhere].free; failures >= free || failures < free/2 {
+		t.Errorf("%d failures, of which %d are free", failures, free)
+	}
+	if Everywhere.Forget() < EverywhereSpan {
+		t.Error("it is forgotten before its span is over")
 	}
 }
 
@@ -90,7 +137,7 @@ func TestAGuesserIsSlowedDownAndTheOwnerIsNotLockedOut(t *testing.T) {
 
 func TestNoHistoryMakesAnybodyWaitLongerThanTheLongest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		kind := rapid.SampledFrom([]BucketKind{KnownDevice, Account, Network}).Draw(t, "kind")
+		kind := rapid.SampledFrom([]BucketKind{KnownDevice, Account, Everywhere, Network}).Draw(t, "kind")
 		state, now := Throttle{}, noon
 		for range rapid.IntRange(0, 200).Draw(t, "failures") {
 			// The clocks of workers differ a little.
