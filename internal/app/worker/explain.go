@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 	"unicode"
@@ -16,6 +17,12 @@ import (
 
 // Explain tells the story of an attempt, by its support code.
 func Explain(ctx context.Context, s *config.Settings, code string, out io.Writer) (err error) {
+	// Opening a database that is not there would make one, and a key for it.
+	if file := s.DB.File(); file != "" {
+		if _, err := os.Stat(file); err != nil {
+			return fmt.Errorf("there is no database to read: %w", err)
+		}
+	}
 	w, err := New(s, Options{})
 	if err != nil {
 		return err

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -207,5 +209,17 @@ func TestThereIsNoStoryOfWhatNobodyKnows(t *testing.T) {
 	err := worker.Explain(t.Context(), d.settings, "NOPE-NOPE-NO", &out)
 	if !fault.Is(err, fault.NotFound) || out.Len() > 0 {
 		t.Errorf("got %v %q", err, out.String())
+	}
+}
+
+func TestExplainMakesNoDatabase(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "mistyped.db")
+	s := workertest.Settings(t, "http://127.0.0.1:5556", workertest.Options{})
+	s.DB, s.KeySecrets = config.Database("sqlite:"+file), nil
+	if err := worker.Explain(t.Context(), s, "K7QX-9WDM-3T", io.Discard); err == nil {
+		t.Error("a database that is not there was read")
+	}
+	if made, _ := filepath.Glob(file + "*"); len(made) > 0 {
+		t.Errorf("explain has made %v", made)
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
+	"time"
 
 	"dex/internal/base/fault"
 	"dex/internal/base/httpx"
@@ -43,12 +45,14 @@ func (w *Worker) errorPage(pages *web.Renderer) httpx.ErrorFunc {
 			status = http.StatusForbidden
 		}
 		page.Title, page.Message = "error."+kind+".title", "error."+kind+".message"
+		comeBack := defaultComeBack
 		if f, ok := errors.AsType[*fault.Error](err); ok && f.Kind != fault.Internal {
 			page.Detail = f.Message
+			comeBack = max(f.RetryAfter, comeBack)
 		}
 		if status == http.StatusServiceUnavailable || status == http.StatusTooManyRequests {
-			page.RetryAfter = 5
-			rw.Header().Set("Retry-After", "5")
+			page.RetryAfter = int(comeBack.Round(time.Second) / time.Second)
+			rw.Header().Set("Retry-After", strconv.Itoa(page.RetryAfter))
 		}
 		if err := pages.Render(rw, r, web.View{Status: status, Page: page, Locales: locales}); err != nil {
 			httpx.LogError(r.Context(), err)
@@ -56,6 +60,9 @@ func (w *Worker) errorPage(pages *web.Renderer) httpx.ErrorFunc {
 		}
 	}
 }
+
+// defaultComeBack is when it is worth trying again, where nothing says better.
+const defaultComeBack = 5 * time.Second
 
 // kindOf names the sentence that fits an error.
 func kindOf(err error) string {

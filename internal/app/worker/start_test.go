@@ -321,3 +321,14 @@ func TestNoProfilerAndNoMetricsOnThePublicPort(t *testing.T) {
 		}
 	}
 }
+
+func TestAWorkerThatIsStoppedWhileItWaitsEndsQuietly(t *testing.T) {
+	for _, duties := range []string{"true", "false"} {
+		p := serve(t, "--issuer", "https://dex.example.com", "--db", "postgres://dex@127.0.0.1:1/dex",
+			"--key-secrets", worker.NewKeySecret(), "--duties="+duties)
+		p.until(http.StatusServiceUnavailable, "database")
+		if err := p.stop(); err != nil {
+			t.Errorf("duties %s: it ended with %v", duties, err)
+		}
+	}
+}
