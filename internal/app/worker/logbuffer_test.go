@@ -16,26 +16,31 @@ func TestLinesOfTheLogGatherForAMoment(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
 		buffer := &logBuffer{out: &out}
+		written := func() string {
+			buffer.mu.Lock()
+			defer buffer.mu.Unlock()
+			return out.String()
+		}
 		log := newLog(&config.Settings{LogLevel: "info"}, buffer).With("of", "a test").WithGroup("g")
 		log.Info("one")
 		log.Info("two")
-		if out.Len() > 0 {
-			t.Errorf("written at once: %s", out.String())
+		if got := written(); got != "" {
+			t.Errorf("written at once: %s", got)
 		}
 		time.Sleep(2 * logEvery)
 		synctest.Wait()
-		if got := strings.Count(out.String(), "\n"); got != 2 {
+		if got := strings.Count(written(), "\n"); got != 2 {
 			t.Errorf("after a moment there are %d lines", got)
 		}
 		log.Info("three")
 		log.Warn("four")
-		if got := strings.Count(out.String(), "\n"); got != 4 {
+		if got := strings.Count(written(), "\n"); got != 4 {
 			t.Errorf("a warning waits, or leaves something behind: %d lines", got)
 		}
 		log.Info("five")
 		buffer.Flush()
-		if !strings.Contains(out.String(), "msg=five") {
-			t.Errorf("the last line is lost: %s", out.String())
+		if !strings.Contains(written(), "msg=five") {
+			t.Errorf("the last line is lost: %s", written())
 		}
 		time.Sleep(2 * logEvery) // nobody is left waiting
 	})
