@@ -6,6 +6,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	// What the program is made of, so that a change of it is known to be one of these
+	// tests, and they are run again.
+	_ "dex/internal/app/worker"
 )
 
 // worker is the path of the dex-worker under test.
