@@ -11,7 +11,7 @@ import (
 const (
 	// smallHeap is what a worker needs under a burst of logins, each of which makes
 	// 19 MiB of garbage for its password's hash.
-	smallHeap = 80 << 20
+	smallHeap = 96 << 20
 	// roomToBreathe is by how much the limit stays above what lives, so that the
 	// collector of a worker with much in memory is not kept busy by the limit.
 	roomToBreathe = 2
