@@ -283,8 +283,8 @@ const (
 )
 
 func TestNoMigrationThatRanIsEdited(t *testing.T) {
-	if _, err := os.Stat(migrations); errors.Is(err, fs.ErrNotExist) {
-		t.Skip("there are no migrations")
+	if _, err := os.Stat(migrations); err != nil {
+		t.Fatal(err)
 	}
 	for _, fault := range editedMigrations(t, os.DirFS(migrations)) {
 		t.Error(fault)

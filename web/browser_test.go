@@ -29,8 +29,11 @@ func browser(t *testing.T) (context.Context, func() []string) {
 			break
 		}
 	}
-	if path == "" {
+	switch {
+	case path == "" && testing.Short():
 		t.Skip("there is no Chromium on this machine")
+	case path == "":
+		t.Fatal("there is no Chromium on this machine; test/setup installs it, and -short does without")
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),

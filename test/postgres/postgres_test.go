@@ -18,9 +18,6 @@ import (
 func start(t *testing.T, o Options) *Cluster {
 	t.Helper()
 	c, err := Start(o)
-	if errors.Is(err, ErrMissing) && os.Getenv("CI") == "" {
-		t.Skip(err)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}

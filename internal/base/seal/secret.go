@@ -45,7 +45,7 @@ func ParseSecret(s string) (Secret, error) {
 	}
 	key := [keySize]byte(raw)
 	if key == [keySize]byte{} {
-		return Secret{}, errSecret // somebody left a placeholder in
+		return Secret{}, errSecret // all zero: nobody has chosen it
 	}
 	return newSecret(key), nil
 }
