@@ -56,9 +56,11 @@ const nameSeparator = "\n"
 
 // candidateRow is a candidate as it is read. All of it may be missing.
 type candidateRow struct {
-	id, username, email, name   sql.Null[string]
-	verified, disabled          sql.Null[bool]
-	notBefore, created, updated instant
+	id, username, email, name, role sql.Null[string]
+	verified, disabled              sql.Null[bool]
+	notBefore, created, updated     instant
+	memberOf                        []string
+	version                         sql.Null[int64]
 
 	hash, names sql.Null[string]
 	profile     user.Profile
@@ -68,7 +70,8 @@ type candidateRow struct {
 
 func (r *candidateRow) into() []any {
 	return []any{
-		&r.id, &r.username, &r.email, &r.verified, &r.name, &r.disabled, &r.notBefore, &r.created, &r.updated,
+		&r.id, &r.username, &r.email, &r.verified, &r.name, &r.disabled, &r.notBefore,
+		&r.role, document{&r.memberOf}, &r.version, &r.created, &r.updated,
 		&r.hash, document{&r.profile}, &r.names,
 		&r.failures[0], &r.last[0], &r.failures[1], &r.last[1], &r.failures[2], &r.last[2],
 		&r.failures[3], &r.last[3],
@@ -79,7 +82,8 @@ func (r *candidateRow) candidate(buckets int) credential.Candidate {
 	c := credential.Candidate{
 		User: user.User{
 			ID: r.id.V, Username: r.username.V, Email: r.email.V, EmailVerified: r.verified.V, Name: r.name.V, Disabled: r.disabled.V,
-			NotBefore: time.Time(r.notBefore), CreatedAt: time.Time(r.created), UpdatedAt: time.Time(r.updated),
+			NotBefore: time.Time(r.notBefore), Role: r.role.V, MemberOf: r.memberOf, Version: r.version.V,
+			CreatedAt: time.Time(r.created), UpdatedAt: time.Time(r.updated),
 		},
 		Hash: r.hash.V, Profile: r.profile,
 	}

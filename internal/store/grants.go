@@ -34,7 +34,7 @@ var beside = []struct {
 	columns   []string
 }{
 	{"users", `users.tenant_id = grants.tenant_id AND users.id = grants.user_id`, []string{
-		"username", "email", "email_verified", "name", "disabled", "not_before", "created_at", "updated_at",
+		"username", "email", "email_verified", "name", "disabled", "not_before", "role", "member_of", "version", "created_at", "updated_at",
 	}},
 	// An identity that leads to another account by now is not the grant's.
 	{"identities", `identities.tenant_id = grants.tenant_id AND identities.connector_id = grants.connector_id
@@ -81,9 +81,11 @@ type knownRow struct {
 	known  grant.Known
 	scopes string
 
-	username, email, name       sql.Null[string]
+	username, email, name, role sql.Null[string]
 	verified, disabled          sql.Null[bool]
 	notBefore, created, updated instant
+	memberOf                    []string
+	version                     sql.Null[int64]
 
 	profile sql.Null[string]
 	data    []byte
@@ -99,7 +101,7 @@ func (r *knownRow) into() []any {
 		&a.ID, &a.ClientID, &a.UserID, &a.SessionID, &a.ConnectorID, &a.Subject,
 		&r.scopes, document{&a.Audience}, &a.Nonce, (*instant)(&a.AuthTime), document{&a.Methods}, (*instant)(&a.IssuedAt), &a.SupportCode,
 		&f.Generation, (*instant)(&f.RotatedAt), (*instant)(&f.IdleUntil), (*instant)(&f.ExpiresAt), (*instant)(&r.known.RevokedAt),
-		&r.username, &r.email, &r.verified, &r.name, &r.disabled, &r.notBefore, &r.created, &r.updated,
+		&r.username, &r.email, &r.verified, &r.name, &r.disabled, &r.notBefore, &r.role, document{&r.memberOf}, &r.version, &r.created, &r.updated,
 		&r.profile, &r.data, &r.checked,
 		&r.connectorID, &r.subject, &r.methods, &r.authTime, &r.sessionCreated, &r.idleUntil, &r.sessionExpires,
 	}
@@ -113,7 +115,8 @@ func (r *knownRow) assemble(t *Tenant) (grant.Known, error) {
 	if r.disabled.Valid {
 		k.User = &user.User{
 			ID: a.UserID, Username: r.username.V, Email: r.email.V, EmailVerified: r.verified.V, Name: r.name.V, Disabled: r.disabled.V,
-			NotBefore: time.Time(r.notBefore), CreatedAt: time.Time(r.created), UpdatedAt: time.Time(r.updated),
+			NotBefore: time.Time(r.notBefore), Role: r.role.V, MemberOf: r.memberOf, Version: r.version.V,
+			CreatedAt: time.Time(r.created), UpdatedAt: time.Time(r.updated),
 		}
 	}
 	if r.profile.Valid {

@@ -10,14 +10,15 @@ import (
 )
 
 const (
-	userColumns     = `users.id, users.username, users.email, users.email_verified, users.name, users.disabled, users.not_before, users.created_at, users.updated_at`
+	userColumns = `users.id, users.username, users.email, users.email_verified, users.name, users.disabled, users.not_before,
+		users.role, users.member_of, users.version, users.created_at, users.updated_at`
 	identityColumns = `identities.connector_id, identities.subject, identities.profile, identities.data, identities.checked_at`
 )
 
 func userInto(u *user.User) []any {
 	return []any{
 		&u.ID, &u.Username, &u.Email, &u.EmailVerified, &u.Name, &u.Disabled,
-		(*instant)(&u.NotBefore), (*instant)(&u.CreatedAt), (*instant)(&u.UpdatedAt),
+		(*instant)(&u.NotBefore), &u.Role, document{&u.MemberOf}, &u.Version, (*instant)(&u.CreatedAt), (*instant)(&u.UpdatedAt),
 	}
 }
 

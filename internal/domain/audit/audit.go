@@ -51,6 +51,31 @@ type Event struct {
 	Detail      map[string]string // never a secret
 }
 
+// By says of a deed of an operator who does it, from where and when. Whatever changes
+// something in an operator's name takes one, writes it into the record, and keeps
+// the receipt, all in the transaction of the deed.
+type By struct {
+	Actor      string // a user's or client's id, "bootstrap", or the name of a program
+	RemoteAddr string
+	At         time.Time
+	Receipt    *Receipt // nil if the request cannot be sent again
+}
+
+// Event returns the event of a deed.
+func (b By) Event(kind Kind) Event {
+	return Event{At: b.At, Kind: kind, Actor: b.Actor, RemoteAddr: b.RemoteAddr}
+}
+
+// Receipt is what was answered to a request that may be sent again: whoever sends the
+// same key with the same request gets the same answer, and nothing happens.
+type Receipt struct {
+	Actor     string
+	Key       [32]byte // SHA-256 of what the caller sent
+	Request   [32]byte // SHA-256 of the request
+	Answer    []byte   // a secret: it may hold one that is shown once
+	ExpiresAt time.Time
+}
+
 // Step is one decision of a trace. Its texts are redacted when it is made: they
 // hold ids, scopes and reasons, never a secret or what a person typed.
 type Step struct {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"dex/internal/domain/client"
+	"dex/internal/domain/role"
 	"dex/internal/domain/session"
 	"dex/internal/domain/tenant"
 	"dex/internal/domain/user"
@@ -27,10 +28,16 @@ const (
 	Userinfo                      // an access token opens the person's claims
 	Introspect                    // a resource server asks whether a token counts
 	IntrospectOwn                 // … one that a client has for itself
+	Administer                    // the administrators' API takes an access token
+	AdministerOwn                 // … one that a client has for itself
 	pathEnd
 )
 
-var pathNames = [...]string{"", "open a session", "reuse a session", "issue a code", "redeem a code", "refresh", "act for itself", "userinfo", "introspect", "introspect a client's own token"}
+var pathNames = [...]string{
+	"", "open a session", "reuse a session", "issue a code", "redeem a code", "refresh", "act for itself", "userinfo", "introspect",
+	"introspect a client's own token",
+	"administer", "administer by a client's own token",
+}
 
 // String returns the path's name, for traces.
 func (p Path) String() string {
@@ -56,12 +63,12 @@ func (s paths) has(p Path) bool { return s&(1<<p) != 0 }
 // Groups of paths, for the table of checks.
 var (
 	everywhere = paths(1<<pathEnd - 1)
-	ofItself   = on(ActForItself, IntrospectOwn)
+	ofItself   = on(ActForItself, IntrospectOwn, AdministerOwn)
 	ofPerson   = everywhere &^ ofItself                    // somebody's account is concerned
 	ofClient   = ofPerson &^ on(OpenSession, ReuseSession) // … and a client gets something of it
-	afterCode  = on(RedeemCode, Refresh, Userinfo, Introspect)
+	afterCode  = on(RedeemCode, Refresh, Userinfo, Introspect, Administer)
 	minting    = on(IssueCode, RedeemCode, Refresh, ActForItself)
-	presented  = on(Userinfo, Introspect, IntrospectOwn) // what was minted comes back
+	presented  = on(Userinfo, Introspect, IntrospectOwn, Administer, AdministerOwn) // what was minted comes back
 )
 
 // Connector is what the gate must know of the connector that somebody came by.
@@ -122,6 +129,7 @@ const (
 	UserDisabled        Reason = "the account is disabled"
 	UserEpoch           Reason = "issued before the account's epoch"
 	IdentityGone        Reason = "the identity is not linked any more"
+	RoleMissing         Reason = "the person's role does not have this scope"
 	GroupNotAllowed     Reason = "the person is in none of the client's groups"
 	SessionEnded        Reason = "the session has ended"
 	AuthTooOld          Reason = "the person proved who they are too long ago"
@@ -140,9 +148,9 @@ type check struct {
 // checks is the gate. Their order is the order in which a denial is explained.
 var checks = []check{
 	{TenantDisabled, everywhere, func(c *Case) bool { return c.Tenant.Disabled }},
-	{TenantEpoch, on(ReuseSession, IntrospectOwn) | afterCode, func(c *Case) bool { return c.since().Before(c.Tenant.NotBefore) }},
+	{TenantEpoch, on(ReuseSession, IntrospectOwn, AdministerOwn) | afterCode, func(c *Case) bool { return c.since().Before(c.Tenant.NotBefore) }},
 	{ClientDisabled, everywhere, func(c *Case) bool { return c.Client.Disabled || c.Client.ID == "" }},
-	{GrantTypeMissing, minting | on(IntrospectOwn), func(c *Case) bool { return !c.Client.May(grantTypeOf[c.Path]) }},
+	{GrantTypeMissing, minting | on(IntrospectOwn, AdministerOwn), func(c *Case) bool { return !c.Client.May(grantTypeOf[c.Path]) }},
 	{RedirectURIRemoved, on(IssueCode, RedeemCode), func(c *Case) bool {
 		return !c.Client.Returns(c.RedirectURI)
 	}},
@@ -154,7 +162,12 @@ var checks = []check{
 	{UserDisabled, ofPerson, func(c *Case) bool { return c.User != nil && c.User.Disabled }},
 	{UserEpoch, on(ReuseSession) | afterCode, func(c *Case) bool { return c.User != nil && c.since().Before(c.User.NotBefore) }},
 	{IdentityGone, ofPerson, func(c *Case) bool { return c.Identity == nil }},
-	{GroupNotAllowed, ofClient, func(c *Case) bool { return c.Identity != nil && !c.Client.Admits(c.Identity.Profile.Groups) }},
+	{GroupNotAllowed, ofClient, func(c *Case) bool {
+		return c.Identity != nil && c.User != nil && !c.Client.Admits(c.Identity.Profile.With(*c.User).Groups)
+	}},
+	{RoleMissing, ofClient, func(c *Case) bool {
+		return c.User != nil && !role.Role(c.User.Role).Has(c.Authorization.Scopes)
+	}},
 	{SessionEnded, ofClient | on(ReuseSession), sessionEnded},
 	{AuthTooOld, on(IssueCode), func(c *Case) bool {
 		return c.Session != nil && !c.Session.Fresh(c.Now, c.MaxAge) && c.Session.AuthTime.Before(c.RequestedAt)
@@ -172,6 +185,7 @@ var grantTypeOf = map[Path]string{
 	Refresh:       client.RefreshToken,
 	ActForItself:  client.ClientCredentials,
 	IntrospectOwn: client.ClientCredentials,
+	AdministerOwn: client.ClientCredentials,
 }
 
 // since is when what is presented came to be.
@@ -185,9 +199,14 @@ func (c *Case) since() time.Time {
 	return c.Authorization.IssuedAt
 }
 
+// scopeNotAllowed holds an authorization to the scopes that its client may have.
+// Those of the administrators' API are for clients of the operator's own.
 func scopeNotAllowed(c *Case) bool {
 	for _, s := range c.Authorization.Scopes {
 		if _, ok := oauth.CrossClientAudience(s); !ok && !c.Client.Scopes.Contains(s) {
+			return true
+		}
+		if role.IsAdministrative(s) && !c.Client.Trusted {
 			return true
 		}
 	}

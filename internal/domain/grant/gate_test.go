@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"dex/internal/domain/client"
+	"dex/internal/domain/role"
 	"dex/internal/domain/session"
 	"dex/internal/domain/tenant"
 	"dex/internal/domain/user"
@@ -61,7 +62,12 @@ var spoil = map[Reason]func(c *Case){
 	UserEpoch:       func(c *Case) { c.User.NotBefore = now },
 	IdentityGone:    func(c *Case) { c.Identity = nil },
 	GroupNotAllowed: func(c *Case) { c.Identity.Profile.Groups = []string{"guests"} },
-	SessionEnded:    func(c *Case) { c.Session = nil },
+	RoleMissing: func(c *Case) {
+		c.Client.Trusted = true
+		c.Client.Scopes = append(slices.Clone(c.Client.Scopes), role.Read(role.Users))
+		c.Authorization.Scopes = oauth.Scopes{oauth.ScopeOpenID, role.Read(role.Users)}
+	},
+	SessionEnded: func(c *Case) { c.Session = nil },
 	AuthTooOld: func(c *Case) {
 		limit := 30 * time.Second
 		c.MaxAge = &limit
@@ -73,29 +79,30 @@ var spoil = map[Reason]func(c *Case){
 
 // stops is what is expected of every reason on every path, in the order open a
 // session, reuse a session, issue a code, redeem a code, refresh, act for itself,
-// userinfo, introspect, introspect a client's own token. It repeats nothing of the
-// gate's own table.
+// userinfo, introspect, introspect a client's own token, administer, administer by a
+// client's own token. It repeats nothing of the gate's own table.
 var stops = map[Reason]string{
-	//                    open reuse issue redeem refresh itself userinfo introspect own
-	TenantDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop",
-	TenantEpoch:         "-    stop  -     stop   stop    -      stop     stop       stop",
-	ClientDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop",
-	GrantTypeMissing:    "-    -     stop  stop   stop    stop   -        -          stop",
-	RedirectURIRemoved:  "-    -     stop  stop   -       -      -        -          -",
-	ScopeNotAllowed:     "-    -     stop  stop   stop    stop   stop     stop       stop",
-	AudienceNotAllowed:  "-    -     stop  stop   stop    stop   stop     stop       stop",
-	ConnectorGone:       "stop stop  stop  stop   stop    -      stop     stop       -",
-	ConnectorNotAllowed: "stop stop  stop  stop   stop    -      stop     stop       -",
-	UserGone:            "stop stop  stop  stop   stop    -      stop     stop       -",
-	UserDisabled:        "stop stop  stop  stop   stop    -      stop     stop       -",
-	UserEpoch:           "-    stop  -     stop   stop    -      stop     stop       -",
-	IdentityGone:        "stop stop  stop  stop   stop    -      stop     stop       -",
-	GroupNotAllowed:     "-    -     stop  stop   stop    -      stop     stop       -",
-	SessionEnded:        "-    stop  stop  stop   stop    -      stop     stop       -",
-	AuthTooOld:          "-    -     stop  -      -       -      -        -          -",
-	ConsentMissing:      "-    -     stop  -      -       -      -        -          -",
-	GrantRevoked:        "-    -     -     stop   stop    -      stop     stop       -",
-	TokenRevoked:        "-    -     -     -      -       -      stop     stop       stop",
+	//                    open reuse issue redeem refresh itself userinfo introspect own        administer own
+	TenantDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop",
+	TenantEpoch:         "-    stop  -     stop   stop    -      stop     stop       stop       stop       stop",
+	ClientDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop",
+	GrantTypeMissing:    "-    -     stop  stop   stop    stop   -        -          stop       -          stop",
+	RedirectURIRemoved:  "-    -     stop  stop   -       -      -        -          -       -          -",
+	ScopeNotAllowed:     "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop",
+	AudienceNotAllowed:  "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop",
+	ConnectorGone:       "stop stop  stop  stop   stop    -      stop     stop       -       stop       -",
+	ConnectorNotAllowed: "stop stop  stop  stop   stop    -      stop     stop       -       stop       -",
+	UserGone:            "stop stop  stop  stop   stop    -      stop     stop       -       stop       -",
+	UserDisabled:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -",
+	UserEpoch:           "-    stop  -     stop   stop    -      stop     stop       -       stop       -",
+	IdentityGone:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -",
+	GroupNotAllowed:     "-    -     stop  stop   stop    -      stop     stop       -       stop       -",
+	RoleMissing:         "-    -     stop  stop   stop    -      stop     stop       -          stop       -",
+	SessionEnded:        "-    stop  stop  stop   stop    -      stop     stop       -       stop       -",
+	AuthTooOld:          "-    -     stop  -      -       -      -        -          -       -          -",
+	ConsentMissing:      "-    -     stop  -      -       -      -        -          -       -          -",
+	GrantRevoked:        "-    -     -     stop   stop    -      stop     stop       -       stop       -",
+	TokenRevoked:        "-    -     -     -      -       -      stop     stop       stop       stop       stop",
 }
 
 // matrix tries every path with every reason against a gate, and says what is not
@@ -259,6 +266,12 @@ var faces = []struct {
 		c.Authorization.Scopes = oauth.Scopes{oauth.ScopeOpenID, "email"}
 		c.Consent = c.Authorization.Scopes
 	}},
+	{"a client that is not the operator's own asks to administer", ScopeNotAllowed, func(c *Case) {
+		c.User.Role = string(role.Owner)
+		c.Client.Scopes = append(slices.Clone(c.Client.Scopes), role.Read(role.Users))
+		c.Authorization.Scopes = oauth.Scopes{oauth.ScopeOpenID, role.Read(role.Users)}
+		c.Consent = c.Authorization.Scopes
+	}},
 	{"the person is in no group at all", GroupNotAllowed, func(c *Case) { c.Identity.Profile.Groups = nil }},
 	{"nobody has used the session for long enough", SessionEnded, func(c *Case) { c.Session.IdleUntil = now }},
 	{"the session is old enough, however much it was used", SessionEnded, func(c *Case) { c.Session.ExpiresAt = now }},
@@ -304,6 +317,14 @@ func TestTheGateStopsNothingThatIsJustInTime(t *testing.T) {
 		{"a client that anybody may use", func(c *Case) { c.Client.Groups, c.Identity.Profile.Groups = nil, nil }},
 		{"a client that takes every connector", func(c *Case) { c.Client.Connectors = nil }},
 		{"a trusted client, to which nobody has allowed anything", func(c *Case) { c.Client.Trusted, c.Consent = true, nil }},
+		{"an administrator in a client of the operator's own", func(c *Case) {
+			c.User.Role, c.Client.Trusted = string(role.Auditor), true
+			c.Client.Scopes = append(slices.Clone(c.Client.Scopes), role.Read(role.Users))
+			c.Authorization.Scopes = oauth.Scopes{oauth.ScopeOpenID, role.Read(role.Users)}
+		}},
+		{"somebody whom a group of ours lets in", func(c *Case) {
+			c.Identity.Profile.Groups, c.User.MemberOf = nil, []string{"staff"}
+		}},
 		{"tokens for the client itself", func(c *Case) {
 			c.Authorization.Audience = []string{"app"}
 			c.Peers = map[string]client.Client{"app": c.Client}

@@ -79,6 +79,13 @@ type Known struct {
 	TokenRevoked  bool             // the very token that was asked about is revoked
 }
 
+// Profile returns what is known of the person, with the groups of ours that they are
+// in. The gate must have seen that there is one.
+func (k Known) Profile() *user.Profile {
+	p := k.Identity.Profile.With(*k.User)
+	return &p
+}
+
 // Outcome says how presenting a code ended.
 type Outcome uint8
 

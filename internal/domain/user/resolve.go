@@ -65,7 +65,8 @@ func (u User) follow(p Profile, policy Policy, now time.Time) User {
 	if proven || !u.EmailVerified || policy.Trusts(u.Email) {
 		u.Email, u.EmailVerified = p.Email, proven
 	}
-	if u != before || u.ID == "" {
+	if u.Username != before.Username || u.Name != before.Name || u.Email != before.Email ||
+		u.EmailVerified != before.EmailVerified || u.ID == "" {
 		u.UpdatedAt = now
 	}
 	return u

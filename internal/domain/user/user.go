@@ -4,6 +4,7 @@ package user
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -18,6 +19,13 @@ type User struct {
 	Disabled      bool
 	// NotBefore is the user's epoch: nothing that was issued earlier counts.
 	NotBefore time.Time
+	// Role names what the person may do to this service itself; empty for nothing.
+	Role string
+	// MemberOf are the groups of ours that the person is in, sorted. Those that a
+	// connector names stand in the profile of the identity.
+	MemberOf []string
+	// Version grows with each change that an operator makes.
+	Version   int64
 	CreatedAt time.Time
 	UpdatedAt time.Time
 }
@@ -43,6 +51,18 @@ type Profile struct {
 	EmailVerified     bool           `json:"email_verified,omitempty"`
 	Groups            []string       `json:"groups,omitempty"`
 	Extra             map[string]any `json:"extra,omitempty"` // claims without a field of their own
+}
+
+// With returns the profile with the groups of ours that the account is in beside
+// those that the connector has named.
+func (p Profile) With(u User) Profile {
+	if len(u.MemberOf) == 0 {
+		return p
+	}
+	p.Groups = slices.Concat(p.Groups, u.MemberOf)
+	slices.Sort(p.Groups)
+	p.Groups = slices.Compact(p.Groups)
+	return p
 }
 
 // Identity is somebody as one connector knows them. Connector and Subject

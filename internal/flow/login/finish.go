@@ -144,7 +144,7 @@ func (h *Handler) resolve(ctx context.Context, c *roster.Connector, id user.Iden
 		o.User.ID = user.NewID()
 	}
 	// An upstream token is new each time, so what a connector keeps counts too.
-	o.Changed = known == nil || u != before || !reflect.DeepEqual(kept.Profile, id.Profile) || !slices.Equal(kept.Data, id.Data)
+	o.Changed = known == nil || !reflect.DeepEqual(u, before) || !reflect.DeepEqual(kept.Profile, id.Profile) || !slices.Equal(kept.Data, id.Data)
 	return o, nil
 }
 

@@ -57,7 +57,7 @@ func (g AuthorizationCode) Redeem(ctx context.Context, c client.Client, req oaut
 	if err != nil {
 		return Entitlement{}, err
 	}
-	e := Entitlement{Permit: permit, Profile: &known.Identity.Profile}
+	e := Entitlement{Permit: permit, Profile: known.Profile()}
 	if known.Family.Generation > 0 {
 		e.Refresh = mint.RefreshToken{GrantID: known.Authorization.ID, Generation: known.Family.Generation}
 	}

@@ -70,7 +70,7 @@ func (g RefreshToken) Redeem(ctx context.Context, c client.Client, req oauth.Tok
 		}
 	}
 	return Entitlement{
-		Permit: permit, Profile: &known.Identity.Profile,
+		Permit: permit, Profile: known.Profile(),
 		// Whether the token was the newest or the one before, its successor is the same.
 		Refresh: mint.RefreshToken{GrantID: t.GrantID, Generation: t.Generation + 1},
 	}, nil

@@ -78,7 +78,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 		return oauth.Errorf(oauth.InsufficientScope, "The access token was not issued with the scope openid.")
 	}
 	httpx.AllowOrigin(w, r, c.AllowedOrigins)
-	answer := mint.OfPerson(known.Identity.Profile, scopes)
+	answer := mint.OfPerson(*known.Profile(), scopes)
 	answer["sub"] = claims.Subject
 	return httpx.WriteJSON(w, http.StatusOK, answer)
 }

@@ -205,7 +205,7 @@ func (w *world) opening(subject string) grant.Opening {
 			AuthTime: now, UserAgent: "Browser/1.0", RemoteAddr: "192.0.2.7", CreatedAt: now,
 			IdleUntil: now.Add(time.Hour), ExpiresAt: now.Add(8 * time.Hour), Upstream: []byte("the ID token of " + subject),
 		},
-		User: user.User{
+		User: user.User{Version: 1,
 			ID: user.NewID(), Username: subject, Email: profile.Email, EmailVerified: true, Name: profile.Name, CreatedAt: now, UpdatedAt: now,
 		},
 		Identity: user.Identity{ConnectorID: upstream, Subject: subject, Profile: profile, Data: []byte("the upstream refresh token of " + subject), CheckedAt: now},
@@ -310,7 +310,7 @@ func basic(digest string) store.Declared {
 func declaredUser(name string) store.DeclaredUser {
 	email := name + "@example.com"
 	return store.DeclaredUser{
-		User:         user.User{ID: "usr_" + name, Username: name, Email: email, EmailVerified: true, Name: name},
+		User:         user.User{Version: 1, ID: "usr_" + name, Username: name, Email: email, EmailVerified: true, Name: name},
 		ConnectorID:  local,
 		Profile:      user.Profile{Username: name, Email: email, EmailVerified: true, Name: name, Groups: []string{"staff"}},
 		PasswordHash: "$argon2id$of-" + name, LoginNames: []string{email, name},
