@@ -177,28 +177,27 @@ const (
 	byFile     = "file"
 )
 
-// DisableClient disables a client. When it returns, no worker honours anything of
-// the client's, and applying the configuration again does not change that.
-func (t *Tenant) DisableClient(ctx context.Context, id string, now time.Time) error {
-	return t.setDisabled(ctx, "clients", id, byOperator, audit.Event{At: now, ClientID: id, Detail: map[string]string{"client": "disabled"}})
+// DisableClient implements [client.Registry].
+func (t *Tenant) DisableClient(ctx context.Context, id string, by audit.By) error {
+	return t.setDisabled(ctx, "clients", id, byOperator, by, audit.Event{ClientID: id, Detail: map[string]string{"client": "disabled"}})
 }
 
-// EnableClient lets a client work again.
-func (t *Tenant) EnableClient(ctx context.Context, id string, now time.Time) error {
-	return t.setDisabled(ctx, "clients", id, "", audit.Event{At: now, ClientID: id, Detail: map[string]string{"client": "enabled"}})
+// EnableClient implements [client.Registry].
+func (t *Tenant) EnableClient(ctx context.Context, id string, by audit.By) error {
+	return t.setDisabled(ctx, "clients", id, "", by, audit.Event{ClientID: id, Detail: map[string]string{"client": "enabled"}})
 }
 
 // setDisabled disables a row of the configuration in the name of somebody, or
 // enables it in nobody's.
-func (t *Tenant) setDisabled(ctx context.Context, table, id, by string, e audit.Event) error {
+func (t *Tenant) setDisabled(ctx context.Context, table, id, inName string, by audit.By, e audit.Event) error {
 	return t.changeConfiguration(ctx, func(tx hand) error {
 		n, err := tx.exec(ctx, `
 			UPDATE `+table+` SET disabled = $3, disabled_by = $4, version = version + 1, updated_at = $5
-			WHERE tenant_id = $1 AND id = $2`, t.id, id, by != "", by, instant(e.At))
+			WHERE tenant_id = $1 AND id = $2`, t.id, id, inName != "", inName, instant(by.At))
 		if err := mustChange(n, err, fault.New(fault.NotFound, "There is nothing called %q among the %s.", id, table)); err != nil {
 			return err
 		}
-		e.Kind = audit.ConfigApplied
-		return t.record(ctx, tx, e)
+		e.Kind, e.At, e.Actor, e.RemoteAddr = audit.ConfigApplied, by.At, by.Actor, by.RemoteAddr
+		return t.witness(ctx, tx, by, e)
 	})
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"time"
 
 	"dex/internal/connector"
 	"dex/internal/domain/audit"
@@ -47,14 +46,12 @@ func (t *Tenant) Connectors(ctx context.Context) ([]connector.Configured, error)
 	return all, nil
 }
 
-// DisableConnector disables a connector. When it returns, no worker lets anybody
-// in by it or honours what came of it, and applying the configuration again does
-// not change that.
-func (t *Tenant) DisableConnector(ctx context.Context, id string, now time.Time) error {
-	return t.setDisabled(ctx, "connectors", id, byOperator, audit.Event{At: now, ConnectorID: id, Detail: map[string]string{"connector": "disabled"}})
+// DisableConnector implements [connector.Registry].
+func (t *Tenant) DisableConnector(ctx context.Context, id string, by audit.By) error {
+	return t.setDisabled(ctx, "connectors", id, byOperator, by, audit.Event{ConnectorID: id, Detail: map[string]string{"connector": "disabled"}})
 }
 
-// EnableConnector lets a connector work again.
-func (t *Tenant) EnableConnector(ctx context.Context, id string, now time.Time) error {
-	return t.setDisabled(ctx, "connectors", id, "", audit.Event{At: now, ConnectorID: id, Detail: map[string]string{"connector": "enabled"}})
+// EnableConnector implements [connector.Registry].
+func (t *Tenant) EnableConnector(ctx context.Context, id string, by audit.By) error {
+	return t.setDisabled(ctx, "connectors", id, "", by, audit.Event{ConnectorID: id, Detail: map[string]string{"connector": "enabled"}})
 }

@@ -25,6 +25,7 @@ var stale = []struct{ table, key, at string }{
 	{"revoked_tokens", "tenant_id, token", "expires_at"},
 	{"used_assertions", "tenant_id, client_id, jti", "expires_at"},
 	{"traces", "tenant_id, support_code", "expires_at"},
+	{"receipts", "tenant_id, actor, key", "expires_at"},
 }
 
 // ClearAway deletes what counts no more: one batch of each table, so that nobody

@@ -45,6 +45,7 @@ var (
 	_ grant.Store      = (*Tenant)(nil)
 	_ key.Store        = (*Tenant)(nil)
 	_ audit.Store      = (*Tenant)(nil)
+	_ audit.Receipts   = (*Tenant)(nil)
 )
 
 // Options say which database, and how it is used.

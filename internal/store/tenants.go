@@ -81,12 +81,12 @@ func (db *DB) createTenant(ctx context.Context, id, issuer string) error {
 
 // ChangeIssuer gives the tenant another issuer. Every token and every application
 // that names the old one stops working.
-func (t *Tenant) ChangeIssuer(ctx context.Context, issuer string, now time.Time) error {
+func (t *Tenant) ChangeIssuer(ctx context.Context, issuer string, by audit.By) error {
 	err := t.changeConfiguration(ctx, func(tx hand) error {
 		if _, err := tx.exec(ctx, `UPDATE tenants SET issuer = $2 WHERE id = $1`, t.id, issuer); err != nil {
 			return err
 		}
-		return t.record(ctx, tx, audit.Event{At: now, Kind: audit.ConfigApplied, Detail: map[string]string{"tenant": "issuer changed", "issuer": issuer}})
+		return t.witness(ctx, tx, by, tenantEvent(by, map[string]string{"tenant": "issuer changed", "issuer": issuer}))
 	})
 	if t.db.engine.exists(err) {
 		return fault.New(fault.Conflict, "The issuer %s belongs to another tenant.", issuer)
@@ -96,27 +96,27 @@ func (t *Tenant) ChangeIssuer(ctx context.Context, issuer string, now time.Time)
 
 // DisableTenant stops everything that the tenant does, for everybody. When it
 // returns, no worker honours any of it.
-func (t *Tenant) DisableTenant(ctx context.Context, now time.Time) error {
-	return t.setTenantDisabled(ctx, true, "disabled", now)
+func (t *Tenant) DisableTenant(ctx context.Context, by audit.By) error {
+	return t.setTenantDisabled(ctx, true, "disabled", by)
 }
 
 // EnableTenant lets the tenant work again.
-func (t *Tenant) EnableTenant(ctx context.Context, now time.Time) error {
-	return t.setTenantDisabled(ctx, false, "enabled", now)
+func (t *Tenant) EnableTenant(ctx context.Context, by audit.By) error {
+	return t.setTenantDisabled(ctx, false, "enabled", by)
 }
 
-func (t *Tenant) setTenantDisabled(ctx context.Context, disabled bool, word string, now time.Time) error {
+func (t *Tenant) setTenantDisabled(ctx context.Context, disabled bool, word string, by audit.By) error {
 	return t.changeConfiguration(ctx, func(tx hand) error {
 		if _, err := tx.exec(ctx, `UPDATE tenants SET disabled = $2 WHERE id = $1`, t.id, disabled); err != nil {
 			return err
 		}
-		return t.record(ctx, tx, audit.Event{At: now, Kind: audit.ConfigApplied, Detail: map[string]string{"tenant": word}})
+		return t.witness(ctx, tx, by, tenantEvent(by, map[string]string{"tenant": word}))
 	})
 }
 
 // SetTenantNotBefore sets the tenant's epoch: when it returns, no worker honours
 // anything that was issued earlier. It never goes back.
-func (t *Tenant) SetTenantNotBefore(ctx context.Context, notBefore, now time.Time) error {
+func (t *Tenant) SetTenantNotBefore(ctx context.Context, notBefore time.Time, by audit.By) error {
 	return t.changeConfiguration(ctx, func(tx hand) error {
 		_, err := tx.exec(ctx, `
 			UPDATE tenants SET not_before = $2
@@ -124,8 +124,15 @@ func (t *Tenant) SetTenantNotBefore(ctx context.Context, notBefore, now time.Tim
 		if err != nil {
 			return err
 		}
-		return t.record(ctx, tx, audit.Event{At: now, Kind: audit.ConfigApplied, Detail: map[string]string{
+		return t.witness(ctx, tx, by, tenantEvent(by, map[string]string{
 			"tenant": "epoch", "not_before": notBefore.UTC().Format(time.RFC3339),
-		}})
+		}))
 	})
+}
+
+// tenantEvent is the event of something that was done to the tenant itself.
+func tenantEvent(by audit.By, detail map[string]string) audit.Event {
+	e := by.Event(audit.ConfigApplied)
+	e.Detail = detail
+	return e
 }

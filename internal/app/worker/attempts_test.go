@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"dex/internal/app/workertest"
+	"dex/internal/domain/audit"
 )
 
 // place is a step of a login: how to get there, and the form that is shown.
@@ -261,7 +262,7 @@ func TestAnExpiredAttemptStartsAgain(t *testing.T) {
 		b := s.Browser(t)
 		id := attemptIn(t, b.Get(c.Authorize()))
 		s.Advance(t, lifetime)
-		if err := s.Tenant.DisableClient(t.Context(), "asks", s.Clock.Now()); err != nil {
+		if err := s.Tenant.DisableClient(t.Context(), "asks", audit.By{At: s.Clock.Now()}); err != nil {
 			t.Fatal(err)
 		}
 		isErrorPage(t, b.Follow(b.Get("/authorize?again="+id)), http.StatusBadRequest, "a disabled client")

@@ -137,7 +137,7 @@ func TestTheStoryOfALoginThatIsRefused(t *testing.T) {
 	app := d.s.Client(t, "app")
 	b := d.s.Browser(t)
 	away := b.Follow(b.Get(app.Authorize("connector_id", "elsewhere")))
-	if err := d.s.Tenant.DisableTenant(t.Context(), d.s.Clock.Now()); err != nil {
+	if err := d.s.Tenant.DisableTenant(t.Context(), audit.By{At: d.s.Clock.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	a := b.Arrive(t, away, "zoe")

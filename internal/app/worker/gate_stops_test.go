@@ -65,14 +65,14 @@ type gateStop struct {
 
 var gateStops = []gateStop{
 	{"nothing", "", func(*gateWorld) {}},
-	{"tenant disabled", grant.TenantDisabled, func(w *gateWorld) { w.must(w.s.Tenant.DisableTenant(w.ctx(), w.now())) }},
+	{"tenant disabled", grant.TenantDisabled, func(w *gateWorld) { w.must(w.s.Tenant.DisableTenant(w.ctx(), audit.By{At: w.now()})) }},
 	{"tenant's epoch", grant.TenantEpoch, func(w *gateWorld) {
 		w.s.Clock.Advance(time.Second)
-		w.must(w.s.Tenant.SetTenantNotBefore(w.ctx(), w.now(), w.now()))
+		w.must(w.s.Tenant.SetTenantNotBefore(w.ctx(), w.now(), audit.By{At: w.now()}))
 	}},
 	{"client disabled", grant.ClientDisabled, func(w *gateWorld) {
-		w.must(w.s.Tenant.DisableClient(w.ctx(), "app", w.now()))
-		w.must(w.s.Tenant.DisableClient(w.ctx(), "asks", w.now()))
+		w.must(w.s.Tenant.DisableClient(w.ctx(), "app", audit.By{At: w.now()}))
+		w.must(w.s.Tenant.DisableClient(w.ctx(), "asks", audit.By{At: w.now()}))
 	}},
 	{"client disabled by file", grant.ClientDisabled, func(w *gateWorld) {
 		w.apply("{id: app,", "{id: app, disabled: true,", "{id: asks,", "{id: asks, disabled: true,")
@@ -93,11 +93,11 @@ var gateStops = []gateStop{
 	{"scope removed", grant.ScopeNotAllowed, func(w *gateWorld) { w.apply("[openid, profile,", "[openid,") }},
 	{"own scope removed", grant.ScopeNotAllowed, func(w *gateWorld) { w.apply("offline_access, api]", "offline_access]") }},
 	{"peer trusts nobody", grant.AudienceNotAllowed, func(w *gateWorld) { w.apply("[app, asks]", "[]") }},
-	{"peer disabled", grant.AudienceNotAllowed, func(w *gateWorld) { w.must(w.s.Tenant.DisableClient(w.ctx(), "peer", w.now())) }},
+	{"peer disabled", grant.AudienceNotAllowed, func(w *gateWorld) { w.must(w.s.Tenant.DisableClient(w.ctx(), "peer", audit.By{At: w.now()})) }},
 	{"peer not declared", grant.AudienceNotAllowed, func(w *gateWorld) { w.apply("{id: peer,", "{id: another,") }},
 	{"connector disabled", grant.ConnectorGone, func(w *gateWorld) {
-		w.must(w.s.Tenant.DisableConnector(w.ctx(), "elsewhere", w.now()))
-		w.must(w.s.Tenant.DisableConnector(w.ctx(), "people", w.now()))
+		w.must(w.s.Tenant.DisableConnector(w.ctx(), "elsewhere", audit.By{At: w.now()}))
+		w.must(w.s.Tenant.DisableConnector(w.ctx(), "people", audit.By{At: w.now()}))
 	}},
 	{"connector not declared", grant.ConnectorGone, func(w *gateWorld) { w.apply("{id: elsewhere,", "{id: other,", "{id: people,", "{id: folk,") }},
 	{"connector not accepted", grant.ConnectorNotAllowed, func(w *gateWorld) { w.apply("groups: [staff]}\n", "groups: [staff], connectors: [spare]}\n") }},

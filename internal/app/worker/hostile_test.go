@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"dex/internal/app/workertest"
+	"dex/internal/domain/audit"
 )
 
 // Whoever keeps the cookie of an attempt and puts it back when the attempt has been
@@ -88,7 +89,7 @@ func TestAnEpochDoesNotSendPeopleRoundInCircles(t *testing.T) {
 	c, b := s.Client(t, "app"), s.Browser(t)
 	c.Code(b)
 	s.Clock.Advance(time.Minute)
-	if err := s.Tenant.SetTenantNotBefore(t.Context(), s.Clock.Now(), s.Clock.Now()); err != nil {
+	if err := s.Tenant.SetTenantNotBefore(t.Context(), s.Clock.Now(), audit.By{At: s.Clock.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	s.Clock.Advance(time.Minute)

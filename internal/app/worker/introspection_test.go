@@ -13,6 +13,7 @@ import (
 
 	"dex/internal/app/workertest"
 	"dex/internal/base/clock"
+	"dex/internal/domain/audit"
 	"dex/internal/protocol/oauth"
 	"dex/internal/store"
 	"dex/internal/store/storetest"
@@ -127,10 +128,14 @@ func TestATokenThatIsWorthNothingLooksLikeAnyOther(t *testing.T) {
 // The gate stands before a client's own tokens too, though no grant is kept of them.
 func TestAClientsOwnTokenEndsWithWhatItRestsOn(t *testing.T) {
 	for name, take := range map[string]func(s *workertest.Server) error{
-		"the client is disabled": func(s *workertest.Server) error { return s.Tenant.DisableClient(t.Context(), "app", s.Clock.Now()) },
-		"the tenant is disabled": func(s *workertest.Server) error { return s.Tenant.DisableTenant(t.Context(), s.Clock.Now()) },
+		"the client is disabled": func(s *workertest.Server) error {
+			return s.Tenant.DisableClient(t.Context(), "app", audit.By{At: s.Clock.Now()})
+		},
+		"the tenant is disabled": func(s *workertest.Server) error {
+			return s.Tenant.DisableTenant(t.Context(), audit.By{At: s.Clock.Now()})
+		},
 		"the tenant has begun anew": func(s *workertest.Server) error {
-			return s.Tenant.SetTenantNotBefore(t.Context(), s.Clock.Now().Add(time.Second), s.Clock.Now())
+			return s.Tenant.SetTenantNotBefore(t.Context(), s.Clock.Now().Add(time.Second), audit.By{At: s.Clock.Now()})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -11,6 +11,7 @@ import (
 	"dex/internal/app/workertest"
 	"dex/internal/base/route"
 	"dex/internal/connector/connectortest"
+	"dex/internal/domain/audit"
 )
 
 const bye = "https://app.example.com/bye"
@@ -121,7 +122,7 @@ func TestAfterLoggingOutTheWayLeadsToARegisteredAddressOnly(t *testing.T) {
 	if a := leave(s.Browser(t), "id_token_hint", hint, "post_logout_redirect_uri", bye); a.Header.Get("Location") != bye {
 		t.Errorf("and the registered one: %d, to %q", a.Status, a.Header.Get("Location"))
 	}
-	if err := s.Tenant.DisableClient(t.Context(), "app", s.Clock.Now()); err != nil {
+	if err := s.Tenant.DisableClient(t.Context(), "app", audit.By{At: s.Clock.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	if a := leave(s.Browser(t), "id_token_hint", hint, "post_logout_redirect_uri", bye); a.Location() != nil {

@@ -11,6 +11,7 @@ import (
 
 	"dex/internal/app/config"
 	"dex/internal/app/workertest"
+	"dex/internal/domain/audit"
 )
 
 // isErrorPage holds an answer to what a person is shown where nobody else may be
@@ -184,7 +185,7 @@ func TestWithoutAClientAndAnAddressNobodyIsSentAnywhere(t *testing.T) {
 		})
 	}
 	t.Run("1.A 2 a client that is disabled", func(t *testing.T) {
-		if err := s.Tenant.DisableClient(t.Context(), "app", s.Clock.Now()); err != nil {
+		if err := s.Tenant.DisableClient(t.Context(), "app", audit.By{At: s.Clock.Now()}); err != nil {
 			t.Fatal(err)
 		}
 		isErrorPage(t, b.Get(c.Authorize()), http.StatusBadRequest, "disabled")

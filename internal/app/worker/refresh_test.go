@@ -322,13 +322,13 @@ func TestARefreshIsRefusedOnceWhatItRestsOnIsGone(t *testing.T) {
 			return s.Tenant.DisableUser(t.Context(), "usr_ann", s.Clock.Now())
 		}, oauth.InvalidGrant},
 		{"the client is disabled", "openid offline_access", func(s *workertest.Server, _ *workertest.Browser) error {
-			return s.Tenant.DisableClient(t.Context(), "app", s.Clock.Now())
+			return s.Tenant.DisableClient(t.Context(), "app", audit.By{At: s.Clock.Now()})
 		}, oauth.InvalidClient},
 		{"the tenant is disabled", "openid offline_access", func(s *workertest.Server, _ *workertest.Browser) error {
-			return s.Tenant.DisableTenant(t.Context(), s.Clock.Now())
+			return s.Tenant.DisableTenant(t.Context(), audit.By{At: s.Clock.Now()})
 		}, oauth.InvalidGrant},
 		{"the tenant has begun anew", "openid offline_access", func(s *workertest.Server, _ *workertest.Browser) error {
-			return s.Tenant.SetTenantNotBefore(t.Context(), s.Clock.Now().Add(time.Second), s.Clock.Now())
+			return s.Tenant.SetTenantNotBefore(t.Context(), s.Clock.Now().Add(time.Second), audit.By{At: s.Clock.Now()})
 		}, oauth.InvalidGrant},
 		{"the consent is taken back", "openid offline_access", func(s *workertest.Server, _ *workertest.Browser) error {
 			return s.Tenant.RevokeConsent(t.Context(), "usr_ann", "app", s.Clock.Now())

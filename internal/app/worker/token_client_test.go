@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"dex/internal/app/workertest"
+	"dex/internal/domain/audit"
 	"dex/internal/protocol/oauth"
 )
 
@@ -80,7 +81,7 @@ func TestAClientAuthenticatesItselfInItsOneWay(t *testing.T) {
 // 1.C 43.
 func TestEveryFailedAuthenticationLooksTheSame(t *testing.T) {
 	s := workertest.Start(t, workertest.Options{})
-	if err := s.Tenant.DisableClient(t.Context(), "es256", s.Clock.Now()); err != nil {
+	if err := s.Tenant.DisableClient(t.Context(), "es256", audit.By{At: s.Clock.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/token", "/introspect", "/revoke"} {

@@ -76,6 +76,13 @@ type Receipt struct {
 	ExpiresAt time.Time
 }
 
+// Receipts knows what was answered.
+type Receipts interface {
+	// Receipt returns what was answered to somebody for the key of a request. It
+	// returns a fault of kind NotFound if nothing was, or it is too long ago.
+	Receipt(ctx context.Context, actor string, key [32]byte) (Receipt, error)
+}
+
 // Step is one decision of a trace. Its texts are redacted when it is made: they
 // hold ids, scopes and reasons, never a secret or what a person typed.
 type Step struct {

@@ -47,6 +47,7 @@ func Run(t *testing.T, open Opener) {
 		{"grants", grantPromises},
 		{"keys", keyPromises},
 		{"audit", auditPromises},
+		{"receipts", receiptPromises},
 		{"duties", dutyPromises},
 		{"secrecy", secrecyPromises},
 		{"budget", budgetPromises},
@@ -83,6 +84,14 @@ func newWorld(t testing.TB, open Opener) *world {
 }
 
 func (w *world) now() time.Time { return w.clock.Now() }
+
+// operator is who does what operators do.
+const operator = "usr_operator"
+
+// by is the operator, now.
+func (w *world) by() audit.By {
+	return audit.By{Actor: operator, RemoteAddr: "192.0.2.9", At: w.now()}
+}
 
 // ok ends the test if there is an error.
 func (w *world) ok(err error) {

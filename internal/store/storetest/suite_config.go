@@ -41,7 +41,7 @@ var tenantPromises = []promise{
 	{"another issuer is refused, and changed only on purpose", func(_ *testing.T, w *world) {
 		_, err := w.db.EnsureTenant(w.ctx, w.ID(), "https://elsewhere.example")
 		w.refuses(fault.Conflict, err)
-		w.ok(w.ChangeIssuer(w.ctx, "https://elsewhere.example", w.now()))
+		w.ok(w.ChangeIssuer(w.ctx, "https://elsewhere.example", w.by()))
 		_, err = w.db.EnsureTenant(w.ctx, w.ID(), "https://elsewhere.example")
 		w.ok(err)
 	}},
@@ -50,23 +50,23 @@ var tenantPromises = []promise{
 		w.refuses(fault.Conflict, err)
 		second, err := w.db.EnsureTenant(w.ctx, "second", Issuer+"/second")
 		w.ok(err)
-		w.refuses(fault.Conflict, second.ChangeIssuer(w.ctx, Issuer, w.now()))
+		w.refuses(fault.Conflict, second.ChangeIssuer(w.ctx, Issuer, w.by()))
 	}},
 	{"disabling, enabling and the epoch are seen at once", func(_ *testing.T, w *world) {
-		w.ok(w.DisableTenant(w.ctx, w.now()))
+		w.ok(w.DisableTenant(w.ctx, w.by()))
 		self, err := w.Self(w.ctx)
 		w.ok(err)
 		same(w, "disabled", self.Disabled, true)
-		w.ok(w.EnableTenant(w.ctx, w.now()))
-		w.ok(w.SetTenantNotBefore(w.ctx, w.now(), w.now()))
+		w.ok(w.EnableTenant(w.ctx, w.by()))
+		w.ok(w.SetTenantNotBefore(w.ctx, w.now(), w.by()))
 		self, err = w.Self(w.ctx)
 		w.ok(err)
 		same(w, "disabled", self.Disabled, false)
 		w.sameTime("epoch", self.NotBefore, w.now())
 	}},
 	{"the epoch never goes back", func(_ *testing.T, w *world) {
-		w.ok(w.SetTenantNotBefore(w.ctx, w.now(), w.now()))
-		w.ok(w.SetTenantNotBefore(w.ctx, w.now().Add(-time.Hour), w.now()))
+		w.ok(w.SetTenantNotBefore(w.ctx, w.now(), w.by()))
+		w.ok(w.SetTenantNotBefore(w.ctx, w.now().Add(-time.Hour), w.by()))
 		self, err := w.Self(w.ctx)
 		w.ok(err)
 		w.sameTime("epoch", self.NotBefore, w.now())
@@ -125,8 +125,8 @@ func tenantsAreApart(_ *testing.T, w *world) {
 	// Nor does what it does reach there.
 	w.refuses(fault.NotFound, other.DisableUser(w.ctx, s.UserID, w.now()))
 	w.refuses(fault.NotFound, other.EnableUser(w.ctx, s.UserID, w.now()))
-	w.refuses(fault.NotFound, other.DisableClient(w.ctx, app, w.now()))
-	w.refuses(fault.NotFound, other.DisableConnector(w.ctx, upstream, w.now()))
+	w.refuses(fault.NotFound, other.DisableClient(w.ctx, app, w.by()))
+	w.refuses(fault.NotFound, other.DisableConnector(w.ctx, upstream, w.by()))
 	w.refuses(fault.NotFound, other.SaveIdentity(w.ctx, o.Identity))
 	w.ok(other.EndSession(w.ctx, s.ID, w.now()))
 	w.ok(other.TouchSession(w.ctx, s.ID, w.now().Add(2*time.Hour)))
@@ -198,7 +198,7 @@ var clientPromises = []promise{
 				same(w, c.origin, got, c.want)
 			}
 		}
-		w.ok(w.DisableClient(w.ctx, app, w.now()))
+		w.ok(w.DisableClient(w.ctx, app, w.by()))
 		got, err := w.AllowsOrigin(w.ctx, "https://app.example")
 		w.ok(err)
 		same(w, "of a disabled client", got, false)
@@ -286,15 +286,15 @@ var configurationPromises = []promise{
 	}},
 	{"what an operator has disabled stays so", func(_ *testing.T, w *world) {
 		w.declare(basic("1"))
-		w.ok(w.DisableClient(w.ctx, app, w.now()))
-		w.ok(w.DisableConnector(w.ctx, upstream, w.now()))
+		w.ok(w.DisableClient(w.ctx, app, w.by()))
+		w.ok(w.DisableConnector(w.ctx, upstream, w.by()))
 		w.ok(w.DisableUser(w.ctx, "usr_ann", w.now()))
 		d := basic("2")
 		d.Clients[0].Name, d.Connectors[0].Name, d.Users[0].User.Name = "Other", "Other", "Other"
 		w.declare(d)
 		same(w, "disabled", w.disabled(), "app upstream usr_ann ")
-		w.ok(w.EnableClient(w.ctx, app, w.now()))
-		w.ok(w.EnableConnector(w.ctx, upstream, w.now()))
+		w.ok(w.EnableClient(w.ctx, app, w.by()))
+		w.ok(w.EnableConnector(w.ctx, upstream, w.by()))
 		w.ok(w.EnableUser(w.ctx, "usr_ann", w.now()))
 		same(w, "disabled", w.disabled(), "")
 	}},

@@ -41,13 +41,13 @@ var leasePromises = []promise{
 			w.ok(err)
 			disabled := i%2 == 0
 			if disabled {
-				w.ok(first.DisableClient(w.ctx, app, w.now()))
-				w.ok(first.DisableConnector(w.ctx, upstream, w.now()))
-				w.ok(first.DisableTenant(w.ctx, w.now()))
+				w.ok(first.DisableClient(w.ctx, app, w.by()))
+				w.ok(first.DisableConnector(w.ctx, upstream, w.by()))
+				w.ok(first.DisableTenant(w.ctx, w.by()))
 			} else {
-				w.ok(first.EnableClient(w.ctx, app, w.now()))
-				w.ok(first.EnableConnector(w.ctx, upstream, w.now()))
-				w.ok(first.EnableTenant(w.ctx, w.now()))
+				w.ok(first.EnableClient(w.ctx, app, w.by()))
+				w.ok(first.EnableConnector(w.ctx, upstream, w.by()))
+				w.ok(first.EnableTenant(w.ctx, w.by()))
 			}
 			same(w, fmt.Sprintf("seen by another, change %d", i), w.standing(second.Tenant), fmt.Sprint(disabled, disabled, disabled))
 		}
@@ -61,7 +61,7 @@ var leasePromises = []promise{
 		// The verb would wait out the lease; what is asked meanwhile must know already.
 		ctx, cancel := context.WithTimeout(w.ctx, time.Second)
 		defer cancel()
-		if err := tn.DisableClient(ctx, app, w.now()); err != nil {
+		if err := tn.DisableClient(ctx, app, w.by()); err != nil {
 			w.refuses(fault.Unavailable, err)
 		}
 		c, err := tn.Client(w.ctx, app)
