@@ -45,7 +45,8 @@ session ended              | -     -        login   lr     login   lr         | 
 session idle for too long  | -     -        login   lr     login   lr         | ig     -       | -        401        | -          no         -       | -      -
 proof too old              | -     -        login   lr     login   lr         | -      -       | -        -          | -          -          -       | -      -
 consent revoked            | -     -        -       -      -       cr         | ig     ig      | 401      401        | no         no         no      | -      -
-client not trusted         | consent consent consent cr    -       -          | -      -       | -        -          | -          -          -       | -      -
+role taken away            | -     -        -       -      -       -          | ig     -       | 401      401        | no         no         -       | -      -
+client not trusted         | consent consent consent cr    -       -          | is     is      | 401      401        | no         no         no      | -      -
 grant revoked              | -     -        -       -      -       -          | ig     ig      | 401      401        | no         no         no      | -      -
 token revoked              | -     -        -       -      -       -          | -      -       | 401      401        | no         no         -       | -      no
 `
@@ -91,7 +92,9 @@ var gateStops = []gateStop{
 	}},
 	{"redirect URI removed", grant.RedirectURIRemoved, func(w *gateWorld) { w.apply(".example.com/cb", ".example.com/moved") }},
 	{"scope removed", grant.ScopeNotAllowed, func(w *gateWorld) { w.apply("[openid, profile,", "[openid,") }},
-	{"own scope removed", grant.ScopeNotAllowed, func(w *gateWorld) { w.apply("offline_access, api]", "offline_access]") }},
+	{"own scope removed", grant.ScopeNotAllowed, func(w *gateWorld) {
+		w.apply("offline_access, api,", "offline_access,", "offline_access, api]", "offline_access]")
+	}},
 	{"peer trusts nobody", grant.AudienceNotAllowed, func(w *gateWorld) { w.apply("[app, asks]", "[]") }},
 	{"peer disabled", grant.AudienceNotAllowed, func(w *gateWorld) { w.must(w.s.Tenant.DisableClient(w.ctx(), "peer", audit.By{At: w.now()})) }},
 	{"peer not declared", grant.AudienceNotAllowed, func(w *gateWorld) { w.apply("{id: peer,", "{id: another,") }},
@@ -138,6 +141,7 @@ var gateStops = []gateStop{
 			w.t.Fatalf("a refresh without the group: %s", got)
 		}
 	}},
+	{"role taken away", grant.RoleMissing, func(w *gateWorld) { w.raw(`UPDATE users SET role = ''`) }},
 	{"session ended", grant.SessionEnded, func(w *gateWorld) {
 		for _, id := range w.ids("sessions") {
 			w.must(w.s.Tenant.EndSession(w.ctx(), id, w.now()))

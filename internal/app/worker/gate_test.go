@@ -16,6 +16,7 @@ import (
 
 	"dex/internal/app/workertest"
 	"dex/internal/domain/grant"
+	"dex/internal/domain/role"
 	"dex/internal/store"
 	"dex/internal/store/storetest"
 )
@@ -26,7 +27,7 @@ const gateConfig = `
 keys: {algorithms: [ES256]}
 expiry: {codes: 10m, sessions: 5m, sessions_idle: 5m}
 clients:
-- {id: app, secret: app-secret, trusted: true, id_token_alg: ES256, redirect_uris: ["https://app.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials], scopes: [openid, profile, offline_access, api], groups: [staff]}
+- {id: app, secret: app-secret, trusted: true, id_token_alg: ES256, redirect_uris: ["https://app.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials], scopes: [openid, profile, offline_access, api, "dex:sessions:read"], groups: [staff]}
 - {id: asks, secret: asks-secret, trusted: false, id_token_alg: ES256, redirect_uris: ["https://asks.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials], scopes: [openid, profile, offline_access, api], groups: [staff]}
 - {id: peer, secret: peer-secret, id_token_alg: ES256, redirect_uris: ["https://peer.example.com/cb"], trusted_peers: [app, asks]}
 connectors:
@@ -35,8 +36,9 @@ connectors:
 - {id: spare, kind: mock, config: {users: [{login: nobody}]}}
 `
 
-// gateScopes are what every request asks for.
-const gateScopes = "openid profile offline_access audience:server:client_id:peer"
+// gateScopes are what every request asks for. The administrative one is for whoever
+// has a role, by a client that is trusted.
+const gateScopes = "openid profile offline_access dex:sessions:read audience:server:client_id:peer"
 
 // gateWorld is a server with somebody on every way to something of worth, one step
 // before its end.
@@ -55,6 +57,7 @@ func newGateWorld(t *testing.T) *gateWorld {
 	s := workertest.Start(t, workertest.Options{Bare: true, Config: gateConfig, Kinds: up.Kinds()})
 	w := &gateWorld{t: t, s: s, up: up, app: s.Client(t, "app"), asks: s.Client(t, "asks")}
 	w.other = w.obtain().RefreshToken
+	w.raw(`UPDATE users SET role = $1`, string(role.Support))
 	return w
 }
 

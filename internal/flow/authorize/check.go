@@ -5,6 +5,9 @@ import (
 
 	"dex/internal/base/fault"
 	"dex/internal/domain/client"
+	"dex/internal/domain/grant"
+	"dex/internal/domain/role"
+	"dex/internal/domain/session"
 	"dex/internal/protocol/oauth"
 )
 
@@ -32,13 +35,15 @@ func mayAnswer(mode oauth.ResponseMode, c client.Client) bool {
 
 // narrow returns the asked scopes that the client may have. Scopes that we do not
 // know are left out, OpenID Connect Core section 3.1.2.1, and so is a refresh
-// token for a client that cannot use one.
+// token for a client that cannot use one. Those of the administrators' API are for
+// clients of the operator's own.
 func narrow(asked oauth.Scopes, c client.Client) (oauth.Scopes, error) {
 	var granted oauth.Scopes
 	for _, s := range asked {
 		_, audience := oauth.CrossClientAudience(s)
 		switch {
 		case s == oauth.ScopeOffline && !c.May(client.RefreshToken):
+		case role.IsAdministrative(s) && !c.Trusted:
 		case audience, c.Scopes.Contains(s):
 			granted = append(granted, s)
 		}
@@ -47,6 +52,21 @@ func narrow(asked oauth.Scopes, c client.Client) (oauth.Scopes, error) {
 		return nil, oauth.Errorf(oauth.InvalidScope, "The client may have none of the scopes that it asks for.")
 	}
 	return granted, nil
+}
+
+// within returns the request without the administrative scopes that the role of the
+// session's person lacks; as it is, if nobody is known yet. The attempt itself keeps
+// what was asked: somebody else may log in to it, whose role has more.
+func within(req grant.Request, known *session.Known) (grant.Request, *oauth.Error) {
+	if known == nil {
+		return req, nil
+	}
+	left := role.Role(known.User.Role).Within(req.Asked.Scopes)
+	if len(left) == 0 {
+		return req, oauth.Errorf(oauth.InvalidScope, "The person's role has none of the scopes that the client asks for.")
+	}
+	req.Asked.Scopes = left
+	return req, nil
 }
 
 // checkAudience makes sure that every client in whose name tokens are asked for

@@ -3,9 +3,14 @@ package authorize
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"dex/internal/domain/client"
+	"dex/internal/domain/grant"
+	"dex/internal/domain/role"
+	"dex/internal/domain/session"
+	"dex/internal/domain/user"
 	"dex/internal/protocol/oauth"
 )
 
@@ -54,6 +59,8 @@ func TestCheck(t *testing.T) {
 		{name: "scopes that nobody knows are left out", asked: scopes("openid", "unicorns"), client: app, want: "openid"},
 		{name: "scopes that the client may not have are left out", asked: scopes("openid", "groups"), client: app, want: "openid"},
 		{name: "a client that may have none of them", asked: scopes("groups", "unicorns"), client: app, refused: oauth.InvalidScope},
+		{name: "administrative scopes are for trusted clients", asked: scopes("openid", "dex:users:read"), client: with(func(c *client.Client) { c.Scopes, c.Trusted = append(c.Scopes, "dex:users:read"), true }), want: "openid dex:users:read"},
+		{name: "and left out for others", asked: scopes("openid", "dex:users:read"), client: with(func(c *client.Client) { c.Scopes = append(c.Scopes, "dex:users:read") }), want: "openid"},
 		{name: "no scopes at all", asked: scopes(), client: app, refused: oauth.InvalidScope},
 		{name: "offline access", asked: scopes("openid", "offline_access"), client: app, want: "openid offline_access"},
 		{name: "offline access of a client that has no refresh tokens", asked: scopes("openid", "offline_access"), client: with(func(c *client.Client) { c.GrantTypes = []string{client.AuthorizationCode} }), want: "openid"},
@@ -73,6 +80,37 @@ func TestCheck(t *testing.T) {
 				t.Errorf("got %q, %v; want %s", got, err, test.refused)
 			}
 		})
+	}
+}
+
+func TestAPersonIsGrantedWhatTheirRoleHas(t *testing.T) {
+	for _, test := range []struct {
+		name, asked string
+		role        role.Role
+		want        string // nothing: refused
+	}{
+		{"who has no role", "openid dex:users:read", "", "openid"},
+		{"who may read", "openid dex:users:read dex:users:write", role.Auditor, "openid dex:users:read"},
+		{"who may everything", "openid dex:users:read dex:users:write", role.Owner, "openid dex:users:read dex:users:write"},
+		{"who has no role, and nothing else is asked", "dex:users:read", "", ""},
+		{"a role is nothing to other scopes", "openid email", "", "openid email"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			asked := strings.Fields(test.asked)
+			req := grant.Request{Asked: oauth.Authorization{Scopes: asked}}
+			got, told := within(req, &session.Known{User: user.User{Role: string(test.role)}})
+			switch {
+			case test.want == "" && (told == nil || told.Code != oauth.InvalidScope):
+				t.Errorf("it is not refused: %v", told)
+			case test.want != "" && (told != nil || got.Asked.Scopes.String() != test.want):
+				t.Errorf("got %q, %v; want %q", got.Asked.Scopes, told, test.want)
+			case req.Asked.Scopes.String() != test.asked:
+				t.Errorf("what was asked has become %q", req.Asked.Scopes)
+			}
+		})
+	}
+	if got, told := within(grant.Request{Asked: oauth.Authorization{Scopes: oauth.Scopes{"dex:users:read"}}}, nil); told != nil || len(got.Asked.Scopes) != 1 {
+		t.Error("something is taken away before anybody is known")
 	}
 }
 

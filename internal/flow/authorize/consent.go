@@ -48,11 +48,12 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request) error {
 	if denial != nil {
 		known = nil
 	}
-	if next(req, c, known, h.Clock.Now()) != stepConsent {
+	mine, told := within(req, known)
+	if told != nil || next(mine, c, known, h.Clock.Now()) != stepConsent {
 		return httpx.SeeOther(w, r, h.Base+route.Authorize+"?attempt="+req.ID)
 	}
 	return h.Pages.Render(w, r, web.View{
-		Page: h.consentPage(r, req, c, known), Locales: req.Asked.UILocales, LeadsOut: true,
+		Page: h.consentPage(r, mine, c, known), Locales: req.Asked.UILocales, LeadsOut: true,
 	})
 }
 
@@ -105,15 +106,16 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) error {
 	now := h.Clock.Now()
 	// While the page was open somebody else may have logged in. What the page said
 	// of one account is no consent of the other.
-	if next(req, c, known, now) != stepConsent || account != known.User.ID {
+	mine, told := within(req, known)
+	if told != nil || next(mine, c, known, now) != stepConsent || account != known.User.ID {
 		return httpx.SeeOther(w, r, h.Base+route.Authorize+"?attempt="+req.ID)
 	}
 	switch form.Get("answer") {
 	case "allow":
-		req.Answered.Consent, req.Answered.ConsentBy = req.Asked.Scopes, known.User.ID
+		req.Answered.Consent, req.Answered.ConsentBy = mine.Asked.Scopes, known.User.ID
 		req.Note(now, "consent", "given")
 		if form.Get("remember") != "" && remembers(req, c) {
-			if err := h.Grants.KeepConsent(r.Context(), known.User.ID, c.ID, req.Asked.Scopes, now); err != nil {
+			if err := h.Grants.KeepConsent(r.Context(), known.User.ID, c.ID, mine.Asked.Scopes, now); err != nil {
 				return err
 			}
 		}

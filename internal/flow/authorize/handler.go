@@ -245,7 +245,11 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req grant.Requ
 	if denial != nil || known != nil && !isMeant(req, known) {
 		known = nil
 	}
-	step := next(req, c, known, now)
+	mine, told := within(req, known)
+	if told != nil {
+		return h.fail(w, r, req, told)
+	}
+	step := next(mine, c, known, now)
 	if step != stepRespond && req.Asked.Prompt.None {
 		return h.fail(w, r, req, step.silentError())
 	}
@@ -255,7 +259,7 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req grant.Requ
 	case stepConsent:
 		return h.leave(w, r, req, route.Consent)
 	default:
-		return h.respond(w, r, req, c, known, now)
+		return h.respond(w, r, mine, c, known, now)
 	}
 }
 

@@ -137,6 +137,8 @@ func (h *Handler) worthOfRefresh(ctx context.Context, asks client.Client, token 
 	if a.ClientID != asks.ID || known.Family.Present(t.Generation, 0, now) != grant.Rotate {
 		return oauth.IntrospectionResponse{}, nil
 	}
+	a.Scopes = withinRole(a.Scopes, known.User)
+	known.Authorization.Scopes = a.Scopes
 	_, err = h.Desk.Decide(ctx, known.Case(grant.Introspect, asks))
 	if ok, err := notDenied(err); !ok || err != nil {
 		return oauth.IntrospectionResponse{}, err

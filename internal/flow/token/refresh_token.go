@@ -14,6 +14,7 @@ import (
 	"dex/internal/domain/client"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/mint"
+	"dex/internal/domain/role"
 	"dex/internal/domain/tenant"
 	"dex/internal/domain/user"
 	"dex/internal/protocol/oauth"
@@ -59,6 +60,7 @@ func (g RefreshToken) Redeem(ctx context.Context, c client.Client, req oauth.Tok
 	if err := g.recheck(ctx, &known); err != nil {
 		return Entitlement{}, err
 	}
+	scopes = withinRole(scopes, known.User)
 	known.Authorization.Scopes, known.Authorization.Audience = scopes, addressed(known.Authorization.Audience, scopes)
 	permit, err := g.Desk.Decide(ctx, known.Case(grant.Refresh, c))
 	if err != nil {
@@ -143,6 +145,19 @@ func narrow(granted oauth.Scopes, req oauth.TokenRequest) (oauth.Scopes, error) 
 	}
 	// That the grant outlives its session is not for the access token to say.
 	return req.Scopes.Union(granted.Intersect(oauth.Scopes{oauth.ScopeOffline})), nil
+}
+
+// withinRole returns the scopes without the administrative ones that the person's role
+// has not, or no longer: who was given a lesser role goes on with less, instead of
+// being sent to log in again. If nothing is left, it is for the gate to say so.
+func withinRole(scopes oauth.Scopes, u *user.User) oauth.Scopes {
+	if u == nil {
+		return scopes
+	}
+	if left := role.Role(u.Role).Within(scopes); len(left) > 0 {
+		return left
+	}
+	return scopes
 }
 
 // addressed returns those of a grant's audience that the scopes still name: who
