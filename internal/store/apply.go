@@ -193,7 +193,7 @@ func (a *application) clients(ctx context.Context, declared []client.Client) err
 			want.settings, a.t.seal(want.secret, "clients", "secrets", c.ID)); err != nil {
 			return err
 		}
-		if err := a.origins(ctx, c); err != nil {
+		if err := a.t.replaceOrigins(ctx, a.tx, c); err != nil {
 			return err
 		}
 	}
@@ -225,20 +225,6 @@ func secretsText(secrets []secret.Hash) ([]byte, error) {
 		all[i] = secrets[i][:]
 	}
 	return json.Marshal(all)
-}
-
-func (a *application) origins(ctx context.Context, c client.Client) error {
-	if _, err := a.tx.exec(ctx, `DELETE FROM client_origins WHERE tenant_id = $1 AND client_id = $2`, a.t.id, c.ID); err != nil {
-		return err
-	}
-	for _, origin := range c.AllowedOrigins {
-		if _, err := a.tx.exec(ctx, `
-			INSERT INTO client_origins (tenant_id, origin, client_id) VALUES ($1, $2, $3)
-			ON CONFLICT (tenant_id, origin, client_id) DO NOTHING`, a.t.id, origin, c.ID); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 func (a *application) connectors(ctx context.Context, declared []connector.Configured) error {

@@ -94,13 +94,14 @@ func (t *Tenant) Client(ctx context.Context, id string) (client.Client, error) {
 	k := begin()
 	var name string
 	var disabled bool
+	var created time.Time
 	var settings clientSettings
 	var sealed []byte
 	err := t.db.reader().row(ctx, `
-		SELECT `+lookColumns+`, clients.name, clients.disabled, clients.settings, clients.secrets
+		SELECT `+lookColumns+`, clients.name, clients.disabled, clients.settings, clients.secrets, clients.created_at
 		FROM clients JOIN tenants ON tenants.id = clients.tenant_id
 		WHERE clients.tenant_id = $1 AND clients.id = $2`, t.id, id,
-	).Scan(append(k.into(), &name, &disabled, document{&settings}, &sealed)...)
+	).Scan(append(k.into(), &name, &disabled, document{&settings}, &sealed, (*instant)(&created))...)
 	if err != nil {
 		return client.Client{}, notFound(err, "There is no client %q.", id)
 	}
@@ -111,7 +112,7 @@ func (t *Tenant) Client(ctx context.Context, id string) (client.Client, error) {
 	if c.Secrets, err = t.clientSecrets(id, sealed); err != nil {
 		return client.Client{}, err
 	}
-	c.ID, c.Name, c.Disabled = id, name, disabled
+	c.ID, c.Name, c.Disabled, c.NotBefore = id, name, disabled, created.Truncate(time.Second)
 	t.leased.keepClient(k, c)
 	return c, nil
 }
@@ -177,14 +178,14 @@ const (
 	byFile     = "file"
 )
 
-// DisableClient implements [client.Registry].
+// DisableClient implements [client.Switch].
 func (t *Tenant) DisableClient(ctx context.Context, id string, by audit.By) error {
-	return t.setDisabled(ctx, "clients", id, byOperator, by, audit.Event{ClientID: id, Detail: map[string]string{"client": "disabled"}})
+	return t.setDisabled(ctx, "clients", id, byOperator, by, audit.Event{Kind: audit.ClientDisabled, ClientID: id})
 }
 
-// EnableClient implements [client.Registry].
+// EnableClient implements [client.Switch].
 func (t *Tenant) EnableClient(ctx context.Context, id string, by audit.By) error {
-	return t.setDisabled(ctx, "clients", id, "", by, audit.Event{ClientID: id, Detail: map[string]string{"client": "enabled"}})
+	return t.setDisabled(ctx, "clients", id, "", by, audit.Event{Kind: audit.ClientEnabled, ClientID: id})
 }
 
 // setDisabled disables a row of the configuration in the name of somebody, or
@@ -197,7 +198,7 @@ func (t *Tenant) setDisabled(ctx context.Context, table, id, inName string, by a
 		if err := mustChange(n, err, fault.New(fault.NotFound, "There is nothing called %q among the %s.", id, table)); err != nil {
 			return err
 		}
-		e.Kind, e.At, e.Actor, e.RemoteAddr = audit.ConfigApplied, by.At, by.Actor, by.RemoteAddr
+		e.At, e.Actor, e.RemoteAddr = by.At, by.Actor, by.RemoteAddr
 		return t.witness(ctx, tx, by, e)
 	})
 }

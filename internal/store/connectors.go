@@ -46,12 +46,12 @@ func (t *Tenant) Connectors(ctx context.Context) ([]connector.Configured, error)
 	return all, nil
 }
 
-// DisableConnector implements [connector.Registry].
+// DisableConnector implements [connector.Switch].
 func (t *Tenant) DisableConnector(ctx context.Context, id string, by audit.By) error {
-	return t.setDisabled(ctx, "connectors", id, byOperator, by, audit.Event{ConnectorID: id, Detail: map[string]string{"connector": "disabled"}})
+	return t.setDisabled(ctx, "connectors", id, byOperator, by, audit.Event{Kind: audit.ConnectorDisabled, ConnectorID: id})
 }
 
-// EnableConnector implements [connector.Registry].
+// EnableConnector implements [connector.Switch].
 func (t *Tenant) EnableConnector(ctx context.Context, id string, by audit.By) error {
-	return t.setDisabled(ctx, "connectors", id, "", by, audit.Event{ConnectorID: id, Detail: map[string]string{"connector": "enabled"}})
+	return t.setDisabled(ctx, "connectors", id, "", by, audit.Event{Kind: audit.ConnectorEnabled, ConnectorID: id})
 }

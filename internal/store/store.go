@@ -38,6 +38,9 @@ import (
 // What a tenant's store is to everybody.
 var (
 	_ client.Store     = (*Tenant)(nil)
+	_ client.Registry  = (*Tenant)(nil)
+	_ client.Switch    = (*Tenant)(nil)
+	_ client.Secrets   = (*Tenant)(nil)
 	_ connector.Store  = (*Tenant)(nil)
 	_ user.Store       = (*Tenant)(nil)
 	_ credential.Store = (*Tenant)(nil)

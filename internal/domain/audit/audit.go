@@ -35,6 +35,28 @@ const (
 	UpstreamRefused Kind = "connector.refused"
 )
 
+// The events of the configuration, as operators change it. What a configuration file
+// or an applied set of files did as a whole is a [ConfigApplied].
+const (
+	ClientCreated       Kind = "client.created"
+	ClientChanged       Kind = "client.changed"
+	ClientDisabled      Kind = "client.disabled"
+	ClientEnabled       Kind = "client.enabled"
+	ClientDeleted       Kind = "client.deleted"
+	ClientSecretAdded   Kind = "client.secret_added"
+	ClientSecretRemoved Kind = "client.secret_removed"
+	ConnectorCreated    Kind = "connector.created"
+	ConnectorChanged    Kind = "connector.changed"
+	ConnectorDisabled   Kind = "connector.disabled"
+	ConnectorEnabled    Kind = "connector.enabled"
+	ConnectorDeleted    Kind = "connector.deleted"
+	TenantCreated       Kind = "tenant.created"
+	TenantChanged       Kind = "tenant.changed"
+	TenantDisabled      Kind = "tenant.disabled"
+	TenantEnabled       Kind = "tenant.enabled"
+	TenantDeleted       Kind = "tenant.deleted"
+)
+
 // Event is one line of the record. It is written in the transaction of its deed.
 type Event struct {
 	ID          string // sorts by time

@@ -54,6 +54,9 @@ type Client struct {
 	PolicyURL    string
 	TermsURL     string
 	Disabled     bool
+	// NotBefore is when the client came to be, to the second: nothing that was issued
+	// earlier is its own, but that of another of the same id, which is gone.
+	NotBefore time.Time
 }
 
 // The grant types that a client may have.

@@ -10,6 +10,14 @@ import (
 // Default is the tenant that serves when nothing names another.
 const Default = "default"
 
+// Who manages a part of a tenant's configuration: whoever declared it is asked to
+// change it.
+const (
+	ManagedByFile  = "file"  // the configuration file of the programs
+	ManagedByApply = "apply" // files that an operator plans and applies
+	ManagedByHand  = "api"   // nobody but those who change it by hand
+)
+
 // Tenant is one issuer.
 type Tenant struct {
 	ID       string

@@ -48,6 +48,7 @@ func Run(t *testing.T, open Opener) {
 		{"keys", keyPromises},
 		{"audit", auditPromises},
 		{"receipts", receiptPromises},
+		{"registry of clients", registryPromises},
 		{"duties", dutyPromises},
 		{"secrecy", secrecyPromises},
 		{"budget", budgetPromises},

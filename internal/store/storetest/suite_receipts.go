@@ -104,6 +104,6 @@ var receiptPromises = []promise{
 			}
 		}
 		same(w, "event", strings.Join([]string{last["kind"], last["actor"], last["remote_addr"], last["client_id"], last["detail"]}, " "),
-			`config.changed usr_operator 192.0.2.9 app {"client":"disabled"}`)
+			"client.disabled usr_operator 192.0.2.9 app {}")
 	}},
 }
