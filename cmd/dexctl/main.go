@@ -1,0 +1,51 @@
+// Command dexctl is the administrator's command line: it speaks to the API of a worker
+// or an overlord, as whoever has logged in.
+//
+// Begin by
+//
+//	dexctl login --api https://dex-admin.example.com
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"golang.org/x/term"
+
+	"dex/internal/app/ctl"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// A second signal ends the program at once.
+	context.AfterFunc(ctx, stop)
+	t := &tool{
+		World: ctl.System(os.Getenv), In: os.Stdin, Out: os.Stdout,
+		Interactive: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd())),
+		Progress:    term.IsTerminal(int(os.Stderr.Fd())),
+	}
+	os.Exit(int(t.run(ctx, os.Args[1:])))
+}
+
+// run runs a command line, and returns how to end.
+func (t *tool) run(ctx context.Context, args []string) ctl.Status {
+	root := t.command()
+	root.SetArgs(args)
+	root.SetIn(t.In)
+	root.SetOut(t.Out)
+	root.SetErr(t.Err)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return ctl.Done
+	}
+	if text := ctl.Message(err); text != "" {
+		t.say("dexctl: %s", text)
+	}
+	if !t.began {
+		return ctl.BadUse
+	}
+	return ctl.StatusOf(err)
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"dex/internal/app/ctl"
+)
+
+// tool is one run of dexctl: the world it runs in, and what was said for every command.
+type tool struct {
+	ctl.World
+	In          io.Reader
+	Out         io.Writer
+	Interactive bool // somebody is there to be asked
+	Progress    bool // somebody watches
+
+	flags  ctl.Flags
+	output outputFlags
+	began  bool // the flags and arguments were right
+}
+
+// commands are all commands, in the order of the help. To add one, write its file and
+// name it here.
+func (t *tool) commands() []*cobra.Command {
+	return []*cobra.Command{
+		t.login(), t.logout(), t.contexts(),
+		t.version(),
+	}
+}
+
+func (t *tool) command() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "dexctl",
+		Short: "The administrator's command line of dex",
+		Long: `dexctl manages who may log in to what: people and their groups, applications,
+connectors, keys and sessions. It speaks to the administrators' API of a worker or an
+overlord, as the person who has logged in:
+
+    dexctl login --api https://dex-admin.example.com
+    dexctl clients list
+    dexctl explain K7QX-9WDM-3T
+
+Every command knows --help. What it prints is a table for people; -o json and -o yaml
+are for scripts, and "dexctl help exit-codes" says how it ends.`,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		PersistentPreRunE: func(*cobra.Command, []string) error { t.began = true; return nil },
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	f := root.PersistentFlags()
+	f.StringVar(&t.flags.Context, "context", "", "the context to use, by its name; DEXCTL_CONTEXT")
+	f.StringVar(&t.flags.API, "api", "", "the address of the administrators' API; DEXCTL_API")
+	f.StringVar(&t.flags.Tenant, "tenant", "", "the tenant to act on, if it is not the token's own; DEXCTL_TENANT")
+	f.StringVar(&t.flags.CAFile, "ca-file", "", "certificates in PEM to trust beside the system's; DEXCTL_CA_FILE")
+	f.StringVar(&t.flags.ClientID, "client-id", "", "the client to be, instead of dexctl; DEXCTL_CLIENT_ID")
+	f.StringVar(&t.flags.ClientSecretFile, "client-secret-file", "", "a file with the secret of --client-id, for machines; DEXCTL_CLIENT_SECRET_FILE")
+	asGroup(root)
+	root.AddCommand(t.commands()...)
+	root.AddCommand(topics()...)
+	return root
+}
+
+// group returns a command that only has others below it.
+func group(use, short string, below ...*cobra.Command) *cobra.Command {
+	c := &cobra.Command{Use: use, Short: short}
+	asGroup(c)
+	c.AddCommand(below...)
+	return c
+}
+
+// asGroup makes a command that only has others below it say so: without it a mistyped
+// command would print the help and end as if all were well.
+func asGroup(c *cobra.Command) {
+	c.Args = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return nil
+		}
+		cmd.SuggestionsMinimumDistance = 2
+		text := fmt.Sprintf("%s has no command %q", cmd.CommandPath(), args[0])
+		if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+			text += fmt.Sprintf("; did you mean %q?", near[0])
+		} else {
+			text += fmt.Sprintf("; %s --help lists them", cmd.CommandPath())
+		}
+		return ctl.EndWith(ctl.BadUse, "%s", text)
+	}
+	c.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+}
+
+// target says which server is meant.
+func (t *tool) target() (ctl.Target, error) { return t.Find(t.flags) }
+
+// say tells the person something beside the answer.
+func (t *tool) say(text string, args ...any) { _, _ = fmt.Fprintf(t.Err, text+"\n", args...) }
