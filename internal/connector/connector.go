@@ -135,6 +135,8 @@ type Kind struct {
 	Name         string // "ldap"
 	TrustsHeader bool   // it believes what a proxy in front of us says
 	BoundsItself bool   // it limits its own work, and tells people by itself to come back
+	// Secrets are the settings that are never told again.
+	Secrets []string
 	// New makes a connector of its configuration. It must not reach out: whoever is
 	// asked may be down when we start. An error names every mistake.
 	New func(config json.RawMessage, env Env) (Connector, error)

@@ -64,7 +64,7 @@ func (a *application) user(ctx context.Context, b *batches, d DeclaredUser, k *k
 		if u.Disabled {
 			by = byFile
 		}
-		b.users.add(a.t.id, u.ID, u.Username, u.Email, emailKey(u.Email), u.EmailVerified, u.Name, u.Disabled, by, byFile, instant(a.now), instant(a.now))
+		b.users.add(a.t.id, u.ID, u.Username, u.Email, emailKey(u.Email), u.EmailVerified, u.Name, u.Disabled, by, byFile, u.Role, instant(a.now), instant(a.now))
 		k = &keptUser{user: u}
 	}
 	changed, err := a.account(ctx, u, k)
@@ -102,12 +102,13 @@ func (a *application) user(ctx context.Context, b *batches, d DeclaredUser, k *k
 func (a *application) account(ctx context.Context, u user.User, k *keptUser) (bool, error) {
 	before := k.user
 	changed := false
-	if u.Username != before.Username || u.Email != before.Email || u.EmailVerified != before.EmailVerified || u.Name != before.Name {
+	if u.Username != before.Username || u.Email != before.Email || u.EmailVerified != before.EmailVerified || u.Name != before.Name || u.Role != before.Role {
 		changed = true
 		if _, err := a.tx.exec(ctx, `
-			UPDATE users SET username = $3, email = $4, email_key = $5, email_verified = $6, name = $7, updated_at = $8
+			UPDATE users SET username = $3, email = $4, email_key = $5, email_verified = $6, name = $7, role = $8, updated_at = $9,
+				version = version + 1, indexed = FALSE
 			WHERE tenant_id = $1 AND id = $2`,
-			a.t.id, u.ID, u.Username, u.Email, emailKey(u.Email), u.EmailVerified, u.Name, instant(a.now)); err != nil {
+			a.t.id, u.ID, u.Username, u.Email, emailKey(u.Email), u.EmailVerified, u.Name, u.Role, instant(a.now)); err != nil {
 			return false, err
 		}
 	}
@@ -220,7 +221,7 @@ func (b *batches) inOrder() []*batch { return []*batch{b.users, b.identities, b.
 func (a *application) batches() *batches {
 	return &batches{
 		users: &batch{
-			insert: `INSERT INTO users (tenant_id, id, username, email, email_key, email_verified, name, disabled, disabled_by, managed_by, created_at, updated_at) VALUES `,
+			insert: `INSERT INTO users (tenant_id, id, username, email, email_key, email_verified, name, disabled, disabled_by, managed_by, role, created_at, updated_at) VALUES `,
 			tail:   ` ON CONFLICT (tenant_id, id) DO NOTHING`,
 			rival:  `SELECT 1 FROM users WHERE tenant_id = $1 AND id = $2 AND managed_by <> 'file'`, rivalArgs: []int{0, 1},
 			called: "users",

@@ -16,15 +16,20 @@ import (
 	"strings"
 
 	"github.com/spf13/pflag"
+
+	"dex/internal/base/strict"
 )
 
 // EnvPrefix begins the name of every environment variable that is a setting.
 const EnvPrefix = "DEX_WORKER_"
 
-// Limits of what is read. A configuration that names ten thousand users fits.
-const (
-	maxFile   = 4 << 20 // the configuration file
-	maxSecret = 1 << 20 // a file that a value is read from
+// maxFile bounds the configuration file. One that names ten thousand users fits.
+const maxFile = 4 << 20
+
+// What is wrong with settings.
+type (
+	Mistake  = strict.Mistake
+	Mistakes = strict.Mistakes
 )
 
 // Source is where settings come from.
@@ -38,18 +43,18 @@ type Source struct {
 }
 
 // Load puts the settings together and checks them. The error is of type
-// [Mistakes] and holds everything that is wrong.
+// [strict.Mistakes] and holds everything that is wrong.
 func Load(src Source) (*Settings, error) {
 	if src.ReadFile == nil {
 		src.ReadFile = readFile
 	}
 	l := loader{
-		findings: newFindings(),
+		Findings: strict.NewFindings(),
 		env:      environment(src.Environ),
 		read:     src.ReadFile,
 	}
 	s := new(Settings)
-	setDefaults(reflect.ValueOf(s).Elem())
+	strict.SetDefaults(reflect.ValueOf(s).Elem())
 
 	// The file is named by the outer layers, and yields to them.
 	overrides := l.overrides(src.Flags)
@@ -66,16 +71,16 @@ func Load(src Source) (*Settings, error) {
 	if readable {
 		l.check(s)
 	}
-	if err := l.mistakes(); err != nil {
+	if err := l.Err(); err != nil {
 		return nil, err
 	}
-	s.places = l.places
+	s.places = l.Places
 	return s, nil
 }
 
 // loader is one run of [Load].
 type loader struct {
-	*findings
+	*strict.Findings
 	env  map[string]string
 	read func(name string, limit int64) ([]byte, error)
 }
@@ -84,15 +89,15 @@ type loader struct {
 func (l *loader) file(s *Settings) bool {
 	data, err := l.read(s.File, maxFile)
 	if err != nil {
-		l.addAt(l.places["config"], "", "cannot read the configuration file %s: %s", s.File, cause(err))
+		l.AddAt(l.Places["config"], "", "cannot read the configuration file %s: %s", s.File, strict.Cause(err))
 		return false
 	}
-	d := decoder{
-		findings: l.findings,
-		name:     s.File,
-		expand:   func(text string) (string, error) { return expand(text, l.lookupEnv, l.read) },
+	d := strict.Decoder{
+		Findings: l.Findings,
+		Name:     s.File,
+		Expand:   func(text string) (string, error) { return strict.Expand(text, l.lookupEnv, l.read) },
 	}
-	return d.document(data, reflect.ValueOf(s).Elem())
+	return d.Decode(data, s)
 }
 
 func (l *loader) lookupEnv(name string) (string, bool) {
@@ -128,6 +133,6 @@ func readFile(name string, limit int64) ([]byte, error) {
 }
 
 // Where tells where a setting was made, such as "dex.yaml:14:5", for those who
-// find out later that it does not work. The path is as in a [Mistake]; a part
+// find out later that it does not work. The path is as in a [strict.Mistake]; a part
 // that was not set itself is found where its parent was.
-func (s *Settings) Where(path string) string { return nearest(s.places, path).String() }
+func (s *Settings) Where(path string) string { return strict.Nearest(s.places, path).String() }

@@ -53,6 +53,12 @@ func (d Database) LogValue() slog.Value { return slog.StringValue(d.String()) }
 // MarshalText keeps the password out of everything that is encoded.
 func (d Database) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (d *Database) UnmarshalText(text []byte) error {
+	*d = Database(text)
+	return d.valid()
+}
+
 func (d Database) valid() error {
 	switch {
 	case d.Postgres():

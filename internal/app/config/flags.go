@@ -2,12 +2,16 @@ package config
 
 import (
 	"maps"
+	"net/netip"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
+
+	"dex/internal/base/strict"
 )
 
 // setting is a setting that is a flag and an environment variable too.
@@ -18,7 +22,7 @@ type setting struct {
 	env    []string // the first that is set counts
 	list   bool
 	kind   string // how the help shows its value
-	field  field
+	field  strict.Field
 	hidden bool // not in the file
 }
 
@@ -30,10 +34,10 @@ func tabulate(t reflect.Type) []setting {
 	var table []setting
 	for i := range t.NumField() {
 		f := t.Field(i)
-		if !f.IsExported() || !isLeaf(f.Type) {
+		if !f.IsExported() || !strict.IsLeaf(f.Type) {
 			continue
 		}
-		s := setting{name: f.Tag.Get("yaml"), index: i, field: fieldOf(f), list: f.Type.Kind() == reflect.Slice}
+		s := setting{name: f.Tag.Get("yaml"), index: i, field: strict.FieldOf(f), list: f.Type.Kind() == reflect.Slice}
 		s.flag = strings.ReplaceAll(s.name, "_", "-")
 		if own := f.Tag.Get("flag"); own != "" {
 			s.name, s.flag, s.hidden = own, own, true
@@ -48,31 +52,23 @@ func tabulate(t reflect.Type) []setting {
 	return table
 }
 
-// isLeaf reports whether a type is a single value or a list of such.
-func isLeaf(t reflect.Type) bool {
-	if t.Kind() == reflect.Slice {
-		t = t.Elem()
-	}
-	return t == prefixType || t.Kind() != reflect.Struct
-}
-
-func valueKind(t reflect.Type, f field) string {
+func valueKind(t reflect.Type, f strict.Field) string {
 	item := t
 	if t.Kind() == reflect.Slice {
 		item = t.Elem()
 	}
 	var kind string
 	switch {
-	case item == prefixType:
+	case item == reflect.TypeFor[netip.Prefix]():
 		kind = "network"
-	case item == durationType:
+	case item == reflect.TypeFor[time.Duration]():
 		kind = "duration"
 	case item.Kind() == reflect.Bool:
 		kind = "bool"
 	case item.Kind() == reflect.Int:
 		kind = "int"
-	case len(f.enum) > 0:
-		kind = strings.Join(f.enum, "|")
+	case len(f.Enum) > 0:
+		kind = strings.Join(f.Enum, "|")
 	default:
 		kind = "string"
 	}
@@ -103,7 +99,7 @@ type flagValue struct {
 // String implements [pflag.Value].
 func (v *flagValue) String() string {
 	if v.texts == nil {
-		return v.field.fallback
+		return v.field.Fallback
 	}
 	return strings.Join(v.texts, ",")
 }
@@ -125,7 +121,7 @@ func (v *flagValue) Type() string { return v.kind }
 type override struct {
 	setting
 	texts []string
-	at    place
+	at    strict.Place
 }
 
 // overrides returns what the environment and the flags say; a flag takes the
@@ -135,7 +131,7 @@ func (l *loader) overrides(flags *pflag.FlagSet) []override {
 	var all []override
 	for _, s := range settings {
 		if o := l.override(s, flags); o.texts != nil {
-			l.places[s.name] = o.at
+			l.Places[s.name] = o.at
 			all = append(all, o)
 		}
 	}
@@ -146,12 +142,12 @@ func (l *loader) overrides(flags *pflag.FlagSet) []override {
 func (l *loader) override(s setting, flags *pflag.FlagSet) override {
 	if flags != nil && flags.Changed(s.flag) {
 		if v, ok := flags.Lookup(s.flag).Value.(*flagValue); ok {
-			return override{s, v.texts, place{outer: "--" + s.flag}}
+			return override{s, v.texts, strict.Outside("--" + s.flag)}
 		}
 	}
 	for _, name := range s.env {
 		if text := l.env[name]; text != "" {
-			return override{s, []string{text}, place{outer: name}}
+			return override{s, []string{text}, strict.Outside(name)}
 		}
 	}
 	return override{}
@@ -160,12 +156,12 @@ func (l *loader) override(s setting, flags *pflag.FlagSet) override {
 // apply gives a setting what a flag or the environment says. A list replaces what
 // the file says; nothing is merged.
 func (l *loader) apply(s *Settings, o override) {
-	maps.DeleteFunc(l.places, func(path string, _ place) bool { return strings.HasPrefix(path, o.name+"[") })
-	l.places[o.name] = o.at
+	maps.DeleteFunc(l.Places, func(path string, _ strict.Place) bool { return strings.HasPrefix(path, o.name+"[") })
+	l.Places[o.name] = o.at
 	v := reflect.ValueOf(s).Elem().Field(o.index)
 	if !o.list {
-		if err := setText(v, o.field, o.texts[len(o.texts)-1]); err != nil {
-			l.addAt(o.at, o.name, "%s", err)
+		if err := strict.SetText(v, o.field, o.texts[len(o.texts)-1]); err != nil {
+			l.AddAt(o.at, o.name, "%s", err)
 		}
 		return
 	}
@@ -173,8 +169,8 @@ func (l *loader) apply(s *Settings, o override) {
 	for _, text := range o.texts {
 		for one := range strings.SplitSeq(text, ",") {
 			item := reflect.New(v.Type().Elem()).Elem()
-			if err := setText(item, o.field, strings.TrimSpace(one)); err != nil {
-				l.addAt(o.at, o.name, "%s", err)
+			if err := strict.SetText(item, o.field, strings.TrimSpace(one)); err != nil {
+				l.AddAt(o.at, o.name, "%s", err)
 			}
 			v.Set(reflect.Append(v, item))
 		}
@@ -201,11 +197,11 @@ func (l *loader) strangers() {
 	}
 	slices.Sort(unknown)
 	for _, name := range unknown {
-		at := place{outer: name}
-		if meant := suggest(name, known); meant != "" {
-			l.addAt(at, name, "unknown setting; did you mean %s?", meant)
+		at := strict.Outside(name)
+		if meant := strict.Suggest(name, known); meant != "" {
+			l.AddAt(at, name, "unknown setting; did you mean %s?", meant)
 		} else {
-			l.addAt(at, name, "unknown setting")
+			l.AddAt(at, name, "unknown setting")
 		}
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"dex/internal/base/strict"
 )
 
 // FuzzLoad holds that whatever a file says, reading it ends: with settings, or
@@ -36,7 +38,7 @@ func FuzzLoad(f *testing.F) {
 			return
 		}
 		all, ok := errors.AsType[Mistakes](err)
-		if !ok || len(all) == 0 || len(all) > maxMistakes+1 {
+		if !ok || len(all) == 0 || len(all) > strict.MaxMistakes+1 {
 			t.Fatalf("a %T: %v", err, err)
 		}
 		for _, m := range all {

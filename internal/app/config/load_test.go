@@ -8,12 +8,16 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/spf13/pflag"
+
+	"dex/internal/admin/declare"
+	"dex/internal/base/strict"
 )
 
 // files are what there is to read in a test.
@@ -60,7 +64,7 @@ func TestNoDatabaseNeedsNothingElse(t *testing.T) {
 	if s.Issuer != "http://127.0.0.1:5556" || s.Listen != "127.0.0.1:5556" || s.DemoListen != "127.0.0.1:5555" {
 		t.Errorf("issuer %s, listen %s, demo %s", s.Issuer, s.Listen, s.DemoListen)
 	}
-	if want := []Connector{{ID: "local", Kind: "local", Name: "Password"}}; !cmp.Equal(s.Connectors, want) {
+	if want := []declare.Connector{{ID: "local", Kind: "local", Name: "Password"}}; !reflect.DeepEqual(s.Connectors, want) {
 		t.Errorf("connectors %v", s.Connectors)
 	}
 	if !s.Duties || s.KeyFile() != "" || s.Expiry.Codes != time.Minute || s.Keys.Lead != 25*time.Hour {
@@ -306,7 +310,7 @@ clients:
     post_logout_redirect_uris: *uris
 `
 	s := mustLoad(t, files{"dex.yaml": file}, nil, nil)
-	if s.Clients[1].ID != "two" || s.Clients[1].RedirectURIs[0] != "https://b.example/cb" || s.Clients[1].Secret != "s" {
+	if s.Clients[1].ID != "two" || s.Clients[1].RedirectURIs[0] != "https://b.example/cb" || s.Clients[1].Secrets[0] != "s" {
 		t.Errorf("merged into %+v", s.Clients[1])
 	}
 	if three := s.Clients[2]; three.Name != "Three" || three.PostLogoutRedirectURIs[0] != "https://a.example/cb" {
@@ -401,12 +405,12 @@ func TestMistakesCanBeTakenApart(t *testing.T) {
 func TestALongListOfMistakesIsCut(t *testing.T) {
 	var file strings.Builder
 	file.WriteString("no_db: true\n")
-	for i := range maxMistakes + 20 {
+	for i := range strict.MaxMistakes + 20 {
 		fmt.Fprintf(&file, "zebra%d: 1\n", i)
 	}
 	_, err := load(t, files{"dex.yaml": file.String()}, nil, nil)
 	all, _ := errors.AsType[Mistakes](err)
-	if len(all) != maxMistakes+1 || all[maxMistakes].Error() != "and 20 more" {
+	if len(all) != strict.MaxMistakes+1 || all[strict.MaxMistakes].Error() != "and 20 more" {
 		t.Errorf("%d mistakes, the last of which is %v", len(all), all[len(all)-1])
 	}
 }

@@ -15,6 +15,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
+
+	"dex/internal/base/strict"
 )
 
 var update = flag.Bool("update", false, "write the golden files and what is generated anew")
@@ -81,11 +84,18 @@ func firstDifference(have, want []byte) string {
 // comments returns the comment of each field as "Type.Field", and of each type.
 func comments(t *testing.T) map[string]string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "settings.go", nil, parser.ParseComments)
-	if err != nil {
-		t.Fatal(err)
-	}
 	docs := map[string]string{}
+	for _, name := range []string{"settings.go", "../../admin/declare/types.go"} {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		commentsOf(file, docs)
+	}
+	return docs
+}
+
+func commentsOf(file *ast.File, docs map[string]string) {
 	for _, decl := range file.Decls {
 		d, ok := decl.(*ast.GenDecl)
 		if !ok || d.Tok != token.TYPE {
@@ -105,7 +115,6 @@ func comments(t *testing.T) map[string]string {
 			}
 		}
 	}
-	return docs
 }
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
@@ -124,7 +133,7 @@ func sections() []section {
 	all := []section{{Type: top}}
 	for i := range top.NumField() {
 		f := top.Field(i)
-		if !f.IsExported() || isLeaf(f.Type) {
+		if !f.IsExported() || strict.IsLeaf(f.Type) {
 			continue
 		}
 		s := section{Type: f.Type, Name: f.Tag.Get("yaml"), List: f.Type.Kind() == reflect.Slice, field: f}
@@ -211,8 +220,11 @@ func settingsPage(docs map[string]string) string {
 		b.WriteString("\n\n| setting | value | default | meaning |\n|---|---|---|---|\n")
 		for i := range s.Type.NumField() {
 			f := s.Type.Field(i)
-			d := fieldOf(f)
-			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", code(d.name), documentKind(f.Type, d), code(fallback(f.Type, d)),
+			if !f.IsExported() {
+				continue
+			}
+			d := strict.FieldOf(f)
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", code(d.Name), documentKind(f.Type, d), code(fallback(f.Type, d)),
 				meaning(docs[s.Type.Name()+"."+f.Name], d))
 		}
 	}
@@ -226,26 +238,26 @@ func code(text string) string {
 	return "`" + text + "`"
 }
 
-func fallback(t reflect.Type, f field) string {
-	if t.Kind() == reflect.Bool && f.fallback == "" {
+func fallback(t reflect.Type, f strict.Field) string {
+	if t.Kind() == reflect.Bool && f.Fallback == "" {
 		return "false"
 	}
-	return f.fallback
+	return f.Fallback
 }
 
-func meaning(doc string, f field) string {
-	if len(f.enum) > 0 {
-		doc += " One of " + strings.Join(f.enum, ", ") + "."
+func meaning(doc string, f strict.Field) string {
+	if len(f.Enum) > 0 {
+		doc += " One of " + strings.Join(f.Enum, ", ") + "."
 	}
-	if f.min != "" {
-		doc += " From " + f.min + " to " + f.max + "."
+	if f.Min != "" {
+		doc += " From " + f.Min + " to " + f.Max + "."
 	}
 	return strings.ReplaceAll(doc, "|", `\|`)
 }
 
-func documentKind(t reflect.Type, f field) string {
+func documentKind(t reflect.Type, f strict.Field) string {
 	switch {
-	case t == objectType:
+	case t == reflect.TypeFor[strict.Object]():
 		return "section"
 	case t.Kind() == reflect.Slice:
 		return "list"
@@ -255,7 +267,7 @@ func documentKind(t reflect.Type, f field) string {
 	switch kind := valueKind(t, f); {
 	case kind == "bool":
 		return "true, false"
-	case len(f.enum) > 0:
+	case len(f.Enum) > 0:
 		return "name"
 	case kind == "string":
 		return "text"
@@ -283,7 +295,7 @@ func (o object) MarshalJSON() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		b.Write(jsonText(m.Name))
+		b.Write(strict.Quote(m.Name))
 		b.WriteByte(':')
 		b.Write(value)
 	}
@@ -333,15 +345,15 @@ func sectionSchema(st reflect.Type, docs map[string]string) object {
 	var required []string
 	for i := range st.NumField() {
 		f := st.Field(i)
-		d := fieldOf(f)
-		if !f.IsExported() || d.name == "-" {
+		d := strict.FieldOf(f)
+		if !f.IsExported() || d.Name == "-" {
 			continue
 		}
 		if f.Tag.Get("required") != "" {
-			required = append(required, d.name)
+			required = append(required, d.Name)
 		}
 		schema := object{{"description", docs[st.Name()+"."+f.Name]}}
-		properties = append(properties, member{d.name, append(schema, valueSchema(f, d)...)})
+		properties = append(properties, member{d.Name, append(schema, valueSchema(f, d)...)})
 	}
 	out := object{{"type", "object"}, {"properties", properties}}
 	if len(required) > 0 {
@@ -350,52 +362,52 @@ func sectionSchema(st reflect.Type, docs map[string]string) object {
 	return append(out, member{"additionalProperties", false})
 }
 
-func valueSchema(f reflect.StructField, d field) object {
+func valueSchema(f reflect.StructField, d strict.Field) object {
 	expansion := object{{"$ref", "#/$defs/expansion"}}
 	t := f.Type
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
 	switch {
-	case t == objectType:
+	case t == reflect.TypeFor[strict.Object]():
 		return object{{"anyOf", []object{{{"type", "object"}}, expansion}}}
-	case t.Kind() == reflect.Slice && !isLeaf(t):
+	case t.Kind() == reflect.Slice && !strict.IsLeaf(t):
 		return object{{"type", []string{"array", "null"}}, {"items", object{{"$ref", "#/$defs/" + t.Elem().Name()}}}}
 	case t.Kind() == reflect.Slice:
 		items := object{{"type", "string"}}
-		if len(d.enum) > 0 {
-			items = object{{"anyOf", []object{{{"enum", d.enum}}, expansion}}}
+		if len(d.Enum) > 0 {
+			items = object{{"anyOf", []object{{{"enum", d.Enum}}, expansion}}}
 		}
 		out := object{{"type", []string{"array", "null"}}, {"items", items}}
-		if d.fallback != "" {
-			out = append(out, member{"default", strings.Split(d.fallback, ",")})
+		if d.Fallback != "" {
+			out = append(out, member{"default", strings.Split(d.Fallback, ",")})
 		}
 		return out
-	case !isLeaf(t):
+	case !strict.IsLeaf(t):
 		return object{{"$ref", "#/$defs/" + t.Name()}}
 	}
 	var out object
-	var fallback any = d.fallback
+	var fallback any = d.Fallback
 	switch {
-	case t == durationType:
+	case t == reflect.TypeFor[time.Duration]():
 		out = object{{"$ref", "#/$defs/duration"}}
 	case t.Kind() == reflect.Bool:
 		out = object{{"anyOf", []object{{{"type", "boolean"}}, expansion}}}
-		fallback = d.fallback == "true"
+		fallback = d.Fallback == "true"
 	case t.Kind() == reflect.Int:
-		low, _ := strconv.Atoi(d.min)
-		high, _ := strconv.Atoi(d.max)
+		low, _ := strconv.Atoi(d.Min)
+		high, _ := strconv.Atoi(d.Max)
 		out = object{{"anyOf", []object{{{"type", "integer"}, {"minimum", low}, {"maximum", high}}, expansion}}}
-		fallback, _ = strconv.Atoi(d.fallback)
-	case len(d.enum) > 0:
-		out = object{{"anyOf", []object{{{"enum", d.enum}}, expansion}}}
+		fallback, _ = strconv.Atoi(d.Fallback)
+	case len(d.Enum) > 0:
+		out = object{{"anyOf", []object{{{"enum", d.Enum}}, expansion}}}
 	default:
 		out = object{{"type", "string"}}
 		if form := f.Tag.Get("format"); form != "" {
 			out = append(out, member{"format", form})
 		}
 	}
-	if d.fallback != "" {
+	if d.Fallback != "" {
 		out = append(out, member{"default", fallback})
 	}
 	return out

@@ -1,24 +1,15 @@
 package worker
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/base32"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"dex/internal/app/config"
-	"dex/internal/connector"
-	"dex/internal/domain/client"
-	"dex/internal/domain/credential"
-	"dex/internal/domain/user"
-	"dex/internal/protocol/jose"
-	"dex/internal/protocol/oauth"
 	"dex/internal/store"
 )
 
@@ -30,14 +21,14 @@ func (w *Worker) declare(ctx context.Context, t *store.Tenant, now time.Time) er
 		return err
 	}
 	for _, c := range w.settings.Clients {
-		made, err := makeClient(c)
+		made, err := c.Make()
 		if err != nil {
 			return fmt.Errorf("client %s: %w", c.ID, err)
 		}
 		d.Clients = append(d.Clients, made)
 	}
 	for _, c := range w.settings.Connectors {
-		d.Connectors = append(d.Connectors, makeConnector(c))
+		d.Connectors = append(d.Connectors, c.Make())
 	}
 	var err error
 	if d.Users, err = w.makeUsers(ctx); err != nil {
@@ -81,54 +72,6 @@ func (w *Worker) digest() string {
 	return hex.EncodeToString(sum[:])
 }
 
-func makeClient(c config.Client) (client.Client, error) {
-	made := client.Client{
-		ID: c.ID, Name: c.Name, Profile: client.Profile(c.Profile),
-		Public: c.Public, Native: c.Native, Trusted: c.Trusted,
-		AuthMethod:   oauth.AuthMethod(c.AuthMethod),
-		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
-		AllowedOrigins: c.AllowedOrigins, GrantTypes: c.GrantTypes, Scopes: c.Scopes,
-		TrustedPeers: c.TrustedPeers, Connectors: c.Connectors, Groups: c.Groups,
-		RequirePKCE: c.RequirePKCE == nil || *c.RequirePKCE,
-		ScopeClaims: c.Profile != string(client.OpenID),
-		IDTokenAlg:  jose.Algorithm(c.IDTokenAlg),
-		AccessTTL:   c.AccessTokenTTL, IDTTL: c.IDTokenTTL,
-		PolicyURL: c.PolicyURL, TermsURL: c.TermsURL, Disabled: c.Disabled,
-	}
-	if len(made.Scopes) == 0 {
-		made.Scopes = oauth.Scopes{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopeGroups, oauth.ScopeOffline}
-	}
-	if made.Profile == client.OpenID && c.RequirePKCE == nil {
-		made.RequirePKCE = c.Public
-	}
-	if grace := c.RefreshGrace; grace != nil {
-		if made.RefreshGrace = *grace; *grace == 0 {
-			made.RefreshGrace = -1 // none at all, which zero does not say
-		}
-	}
-	for _, s := range c.Secrets {
-		made.Secrets = append(made.Secrets, s.Hash())
-	}
-	if len(c.JWKS) == 0 {
-		return made, nil
-	}
-	var err error
-	made.Keys, err = jose.ParseJWKS([]byte(c.JWKS))
-	return made, err
-}
-
-func makeConnector(c config.Connector) connector.Configured {
-	domains := make([]string, len(c.AuthoritativeDomains))
-	for i, d := range c.AuthoritativeDomains {
-		domains[i] = strings.ToLower(d)
-	}
-	return connector.Configured{
-		ID: c.ID, Kind: c.Kind, Name: c.Name, Disabled: c.Disabled,
-		Policy: user.Policy{CreateOnFirstLogin: true, AuthoritativeFor: domains},
-		Config: json.RawMessage(c.Config),
-	}
-}
-
 // makeUsers makes the declared users. Passwords in clear are hashed, as many at
 // once as the hasher allows.
 func (w *Worker) makeUsers(ctx context.Context) ([]store.DeclaredUser, error) {
@@ -137,33 +80,19 @@ func (w *Worker) makeUsers(ctx context.Context) ([]store.DeclaredUser, error) {
 	hashing, ctx := errgroup.WithContext(ctx)
 	hashing.SetLimit(4)
 	for i, u := range w.settings.Users {
+		a, err := u.Make()
+		if err != nil {
+			return nil, fmt.Errorf("user %s: %w", cmp.Or(u.Username, u.Email), err)
+		}
 		made := &users[i]
-		made.ConnectorID = connectorID
-		made.User = user.User{
-			ID: userID(u), Username: u.Username, Email: u.Email, EmailVerified: u.EmailVerified,
-			Name: u.Name, Disabled: u.Disabled,
+		*made = store.DeclaredUser{
+			User: a.User, ConnectorID: connectorID, Profile: a.Profile, PasswordHash: a.PasswordHash, LoginNames: a.LoginNames,
 		}
-		made.Profile = user.Profile{
-			Username: u.Username, Name: u.Name, GivenName: u.GivenName, FamilyName: u.FamilyName,
-			PreferredUsername: u.PreferredUsername, Picture: u.Picture, Locale: u.Locale,
-			Email: u.Email, EmailVerified: u.EmailVerified, Groups: u.Groups,
-		}
-		made.PasswordHash = string(u.PasswordHash)
-		for _, name := range []string{u.Username, u.Email} {
-			if name == "" {
-				continue
-			}
-			canonical, err := credential.Canonical(name)
-			if err != nil {
-				return nil, fmt.Errorf("user %s: %w", name, err)
-			}
-			made.LoginNames = append(made.LoginNames, canonical)
-		}
-		if u.Password == "" {
+		if a.Password == "" {
 			continue
 		}
 		hashing.Go(func() (err error) {
-			made.PasswordHash, err = w.hasher.Hash(ctx, string(u.Password))
+			made.PasswordHash, err = w.hasher.Hash(ctx, string(a.Password))
 			return err
 		})
 	}
@@ -178,14 +107,4 @@ func (w *Worker) localConnector() string {
 		}
 	}
 	return "local"
-}
-
-// userID returns the stable id of a declared user. Without one of their own it
-// follows from the user name, so that every worker knows them by the same.
-func userID(u config.User) string {
-	if u.ID != "" {
-		return "usr_" + strings.TrimPrefix(u.ID, "usr_")
-	}
-	sum := sha256.Sum256([]byte("declared user\x00" + u.Username))
-	return "usr_" + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:26])
 }

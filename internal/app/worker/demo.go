@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"dex/examples/app"
+	"dex/internal/admin/declare"
 	"dex/internal/app/config"
 	"dex/internal/base/httpx"
 	"dex/internal/base/secret"
@@ -22,7 +23,7 @@ const demoID = "demo"
 
 // demoUsers are whom to log in as when dex is tried. Their passwords are no secret,
 // and so they exist on a loopback address only.
-var demoUsers = []config.User{
+var demoUsers = []declare.User{
 	{
 		Username: "ann", Email: "ann@example.com", EmailVerified: true, Name: "Ann Example", GivenName: "Ann", FamilyName: "Example",
 		Locale: "en", Groups: []string{"admins", "engineering"}, Password: "ann-likes-dex",
@@ -48,7 +49,7 @@ func AddDemo(s *config.Settings, listener net.Listener) *Demo {
 	if len(s.Users) == 0 {
 		s.Users = append(s.Users, demoUsers...)
 	}
-	s.Clients = append(s.Clients, config.Client{
+	s.Clients = append(s.Clients, declare.Client{
 		ID: demoID, Name: "Demo application", Profile: string(client.Standard), AuthMethod: string(oauth.AuthSecretBasic),
 		Secrets:                []secret.Value{d.secret},
 		RedirectURIs:           []string{d.url + app.CallbackPath},

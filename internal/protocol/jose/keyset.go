@@ -96,6 +96,23 @@ func MarshalJWKS(keys []Key) ([]byte, error) {
 	return stdjson.Marshal(set)
 }
 
+// MarshalForeignJWKS returns keys of somebody else as the key set that they came in,
+// in which a key may have neither an id nor an algorithm.
+func MarshalForeignJWKS(keys []Key) ([]byte, error) {
+	set := struct {
+		Keys []jwk `json:"keys"`
+	}{Keys: make([]jwk, 0, len(keys))}
+	for _, k := range keys {
+		member, err := publicJWK(k.Public)
+		if err != nil {
+			return nil, err
+		}
+		member.Use, member.Algorithm, member.KeyID = "sig", k.Alg, k.KID
+		set.Keys = append(set.Keys, member)
+	}
+	return stdjson.Marshal(set)
+}
+
 // ParseJWKS returns the keys of somebody's key set that verify signatures.
 // Whatever else is in there is left out and does no harm: keys of unknown kinds
 // or for encryption, weak and malformed ones, and any that comes with its private

@@ -319,6 +319,20 @@ var configurationPromises = []promise{
 		w.refuses(fault.Conflict, err)
 		same(w, "changed", w.dump() == before, true)
 	}},
+	{"a role is given and taken as it is declared", func(_ *testing.T, w *world) {
+		d := basic("1")
+		d.Users[0].User.Role = "admin"
+		w.declare(d)
+		candidate, err := w.Candidate(w.ctx, "ann", nil)
+		w.ok(err)
+		same(w, "role", candidate.User.Role, "admin")
+		d.Digest, d.Users[0].User.Role = "2", ""
+		w.declare(d)
+		candidate, err = w.Candidate(w.ctx, "ann", nil)
+		w.ok(err)
+		same(w, "role", candidate.User.Role, "")
+		same(w, "version", candidate.User.Version, 2)
+	}},
 	{"a login name moves from one account to another", func(_ *testing.T, w *world) {
 		d := store.Declared{Digest: "1", Users: []store.DeclaredUser{declaredUser("ann"), declaredUser("bob")}}
 		w.declare(d)

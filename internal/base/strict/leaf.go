@@ -1,6 +1,7 @@
-package config
+package strict
 
 import (
+	"encoding"
 	"errors"
 	"fmt"
 	"math"
@@ -15,50 +16,69 @@ var (
 	durationType = reflect.TypeFor[time.Duration]()
 	prefixType   = reflect.TypeFor[netip.Prefix]()
 	objectType   = reflect.TypeFor[Object]()
-	databaseType = reflect.TypeFor[Database]()
+	unmarshaler  = reflect.TypeFor[encoding.TextUnmarshaler]()
 )
 
-// field is what the tags of a struct field say about its setting.
-type field struct {
-	name     string
-	enum     []string
-	min, max string
-	fallback string // the default, lists with commas
+// Field is what the tags of a struct field say about its setting.
+type Field struct {
+	Name     string
+	Enum     []string
+	Min, Max string
+	Fallback string // the default, lists with commas
 }
 
-func fieldOf(f reflect.StructField) field {
-	out := field{
-		name:     f.Tag.Get("yaml"),
-		min:      f.Tag.Get("min"),
-		max:      f.Tag.Get("max"),
-		fallback: f.Tag.Get("default"),
+// reads reports whether a type reads its own text.
+func reads(t reflect.Type) bool {
+	return t != prefixType && reflect.PointerTo(t).Implements(unmarshaler)
+}
+
+// isSection reports whether a type is a section of settings.
+func isSection(t reflect.Type) bool {
+	return t.Kind() == reflect.Struct && t != prefixType && !reads(t)
+}
+
+// IsLeaf reports whether a type is a single value or a list of such.
+func IsLeaf(t reflect.Type) bool {
+	if t.Kind() == reflect.Slice && t != objectType {
+		t = t.Elem()
+	}
+	return !isSection(t)
+}
+
+// FieldOf reads the tags of a struct field.
+func FieldOf(f reflect.StructField) Field {
+	out := Field{
+		Name:     f.Tag.Get("yaml"),
+		Min:      f.Tag.Get("min"),
+		Max:      f.Tag.Get("max"),
+		Fallback: f.Tag.Get("default"),
 	}
 	if enum := f.Tag.Get("enum"); enum != "" {
-		out.enum = strings.Split(enum, "|")
+		out.Enum = strings.Split(enum, "|")
 	}
 	return out
 }
 
-// setText gives a setting the value that the text says. Its errors never repeat
+// SetText gives a setting the value that the text says. Its errors never repeat
 // the text, which may be a secret in the wrong place.
-func setText(v reflect.Value, f field, text string) error {
+func SetText(v reflect.Value, f Field, text string) error {
 	switch v.Type() {
 	case durationType:
-		d, err := parseDuration(text)
+		d, err := ParseDuration(text)
 		v.SetInt(int64(d))
 		return err
 	case prefixType:
-		p, err := parsePrefix(text)
+		p, err := ParsePrefix(text)
 		v.Set(reflect.ValueOf(p))
 		return err
-	case databaseType:
-		v.SetString(text)
-		return Database(text).valid()
+	}
+	if reads(v.Type()) {
+		return v.Addr().Interface().(encoding.TextUnmarshaler).UnmarshalText([]byte(text))
 	}
 	switch v.Kind() {
 	case reflect.String:
 		v.SetString(text)
-		return oneOf(text, f.enum)
+		return oneOf(text, f.Enum)
 	case reflect.Bool:
 		v.SetBool(text == "true")
 		if text != "true" && text != "false" {
@@ -70,7 +90,7 @@ func setText(v reflect.Value, f field, text string) error {
 		v.SetInt(int64(n))
 		return between(n, err, f)
 	default:
-		panic("config: no way to read a " + v.Type().String())
+		panic("strict: no way to read a " + v.Type().String())
 	}
 }
 
@@ -83,15 +103,15 @@ func oneOf(text string, allowed []string) error {
 			return nil
 		}
 	}
-	if s := suggest(text, allowed); s != "" {
+	if s := Suggest(text, allowed); s != "" {
 		return fmt.Errorf("must be one of %s; did you mean %q?", strings.Join(allowed, ", "), s)
 	}
 	return fmt.Errorf("must be one of %s", strings.Join(allowed, ", "))
 }
 
-func between(n int, err error, f field) error {
-	low, _ := strconv.Atoi(f.min)
-	high, _ := strconv.Atoi(f.max)
+func between(n int, err error, f Field) error {
+	low, _ := strconv.Atoi(f.Min)
+	high, _ := strconv.Atoi(f.Max)
 	if err != nil || n < low || n > high {
 		return fmt.Errorf("must be a whole number from %d to %d", low, high)
 	}
@@ -101,9 +121,9 @@ func between(n int, err error, f field) error {
 // maxDuration is longer than anything sensible and far from an overflow.
 const maxDuration = 3650 * 24 * time.Hour
 
-// parseDuration reads 90s, 10m, 1h30m or 30d. What tokens say of time is in whole
+// ParseDuration reads 90s, 10m, 1h30m or 30d. What tokens say of time is in whole
 // seconds, so that a fraction would be a promise that is not kept.
-func parseDuration(text string) (time.Duration, error) {
+func ParseDuration(text string) (time.Duration, error) {
 	wrong := errors.New("must be a duration such as 90s, 10m, 24h or 30d")
 	days, rest, hasDays := strings.Cut(text, "d")
 	var d time.Duration
@@ -132,8 +152,8 @@ func parseDuration(text string) (time.Duration, error) {
 	return d, nil
 }
 
-// formatDuration writes a duration as people would: 10m, not 10m0s.
-func formatDuration(d time.Duration) string {
+// FormatDuration writes a duration as people would: 10m, not 10m0s.
+func FormatDuration(d time.Duration) string {
 	switch {
 	case d == 0:
 		return "0s"
@@ -151,8 +171,8 @@ func formatDuration(d time.Duration) string {
 	}
 }
 
-// parsePrefix reads a network such as 10.0.0.0/8, or a single address.
-func parsePrefix(text string) (netip.Prefix, error) {
+// ParsePrefix reads a network such as 10.0.0.0/8, or a single address.
+func ParsePrefix(text string) (netip.Prefix, error) {
 	if a, err := netip.ParseAddr(text); err == nil && a.Zone() == "" {
 		a = a.Unmap()
 		return netip.PrefixFrom(a, a.BitLen()), nil
@@ -169,32 +189,32 @@ func parsePrefix(text string) (netip.Prefix, error) {
 	return p, nil
 }
 
-// setDefaults gives every setting of a struct its default.
-func setDefaults(v reflect.Value) {
+// SetDefaults gives every setting of a struct its default.
+func SetDefaults(v reflect.Value) {
 	for i := range v.NumField() {
 		sf := v.Type().Field(i)
 		if !sf.IsExported() {
 			continue
 		}
-		f, target := fieldOf(sf), v.Field(i)
+		f, target := FieldOf(sf), v.Field(i)
 		switch {
-		case target.Kind() == reflect.Struct && target.Type() != prefixType:
-			setDefaults(target)
-		case f.fallback == "":
+		case isSection(target.Type()):
+			SetDefaults(target)
+		case f.Fallback == "":
 		case target.Kind() == reflect.Slice:
-			for text := range strings.SplitSeq(f.fallback, ",") {
+			for text := range strings.SplitSeq(f.Fallback, ",") {
 				item := reflect.New(target.Type().Elem()).Elem()
 				mustSet(item, f, text)
 				target.Set(reflect.Append(target, item))
 			}
 		default:
-			mustSet(target, f, f.fallback)
+			mustSet(target, f, f.Fallback)
 		}
 	}
 }
 
-func mustSet(v reflect.Value, f field, text string) {
-	if err := setText(v, f, text); err != nil {
-		panic("config: the default of " + f.name + " " + err.Error())
+func mustSet(v reflect.Value, f Field, text string) {
+	if err := SetText(v, f, text); err != nil {
+		panic("strict: the default of " + f.Name + " " + err.Error())
 	}
 }

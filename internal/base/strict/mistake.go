@@ -1,4 +1,4 @@
-package config
+package strict
 
 import (
 	"cmp"
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// maxMistakes bounds the report: whoever has more than this has one cause.
-const maxMistakes = 100
+// MaxMistakes bounds the report: whoever has more than this has one cause.
+const MaxMistakes = 100
 
 // Mistake is one thing that is wrong with the settings.
 type Mistake struct {
@@ -42,46 +42,53 @@ func (m Mistakes) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// place is where a setting was made. The zero place is nowhere: a default.
-type place struct {
+// Place is where a setting was made. The zero place is nowhere: a default.
+type Place struct {
 	file         string
 	line, column int
 	outer        string // the flag or the environment variable, instead of a file
 }
 
-// String implements [fmt.Stringer].
-func (p place) String() string {
+// Outside is the place of what was set by a flag or in the environment.
+func Outside(name string) Place { return Place{outer: name} }
+
+// InFile is the place of a whole file.
+func InFile(name string) Place { return Place{file: name} }
+
+// String implements [fmt.Stringer]. In what is no file there are no lines to tell.
+func (p Place) String() string {
 	switch {
 	case p.outer != "":
 		return p.outer
-	case p.line > 0:
+	case p.line > 0 && p.file != "":
 		return fmt.Sprintf("%s:%d:%d", p.file, p.line, p.column)
 	default:
 		return p.file
 	}
 }
 
-// findings collects what was set where, and what is wrong with it.
-type findings struct {
-	places map[string]place
+// Findings collects what was set where, and what is wrong with it.
+type Findings struct {
+	Places map[string]Place
 	found  []finding
 	flawed map[string]bool // paths that have their mistake already
 	broken map[string]bool // sections and lists that could not be read at all
-	more   int             // mistakes beyond [maxMistakes]
+	more   int             // mistakes beyond [MaxMistakes]
 }
 
 type finding struct {
-	place
+	at Place
 	Mistake
 }
 
-func newFindings() *findings {
-	return &findings{places: map[string]place{}, flawed: map[string]bool{}, broken: map[string]bool{}}
+// NewFindings returns an empty collection.
+func NewFindings() *Findings {
+	return &Findings{Places: map[string]Place{}, flawed: map[string]bool{}, broken: map[string]bool{}}
 }
 
-// add notes a mistake in the setting at path, at the place where it was made. A
+// Add notes a mistake in the setting at path, at the place where it was made. A
 // setting has one mistake at most: what follows from the first helps nobody.
-func (f *findings) add(path, format string, args ...any) {
+func (f *Findings) Add(path, format string, args ...any) {
 	if f.flawed[path] {
 		return
 	}
@@ -90,19 +97,19 @@ func (f *findings) add(path, format string, args ...any) {
 			return
 		}
 	}
-	f.addAt(nearest(f.places, path), path, format, args...)
+	f.AddAt(f.Where(path), path, format, args...)
 }
 
 // breaks notes that a section or a list is nothing of the kind.
-func (f *findings) breaks(path, format string, args ...any) {
-	f.add(path, format, args...)
+func (f *Findings) breaks(path, format string, args ...any) {
+	f.Add(path, format, args...)
 	f.broken[path] = true
 }
 
-// addAt notes a mistake at a place of its own.
-func (f *findings) addAt(at place, path, format string, args ...any) {
+// AddAt notes a mistake at a place of its own.
+func (f *Findings) AddAt(at Place, path, format string, args ...any) {
 	f.flawed[path] = true
-	if f.full() {
+	if f.Full() {
 		f.more++
 		return
 	}
@@ -113,22 +120,33 @@ func (f *findings) addAt(at place, path, format string, args ...any) {
 	f.found = append(f.found, finding{at, m})
 }
 
-// full reports whether further mistakes are only counted.
-func (f *findings) full() bool { return len(f.found) == maxMistakes }
+// Full reports whether further mistakes are only counted.
+func (f *Findings) Full() bool { return len(f.found) == MaxMistakes }
 
-// given reports whether the setting at path was set, rightly or wrongly.
-func (f *findings) given(path string) bool {
-	_, ok := f.places[path]
+// Given reports whether the setting at path was set, rightly or wrongly.
+func (f *Findings) Given(path string) bool {
+	_, ok := f.Places[path]
 	return ok || f.flawed[path]
 }
 
-// mistakes returns what was found, or nil.
-func (f *findings) mistakes() error {
-	if len(f.found) == 0 {
-		return nil
+// Flawed reports whether the setting at path has its mistake already.
+func (f *Findings) Flawed(path string) bool { return f.flawed[path] }
+
+// Where returns the place of the setting at path, or of the closest thing around it.
+func (f *Findings) Where(path string) Place { return Nearest(f.Places, path) }
+
+// Err returns what was found, as [Mistakes], or nil.
+func (f *Findings) Err() error {
+	if all := f.Mistakes(); len(all) > 0 {
+		return all
 	}
+	return nil
+}
+
+// Mistakes returns what was found.
+func (f *Findings) Mistakes() Mistakes {
 	slices.SortStableFunc(f.found, func(a, b finding) int {
-		return cmp.Or(cmp.Compare(a.line, b.line), cmp.Compare(a.column, b.column))
+		return cmp.Or(cmp.Compare(a.at.line, b.at.line), cmp.Compare(a.at.column, b.at.column))
 	})
 	var all Mistakes
 	for _, one := range f.found {
@@ -140,14 +158,14 @@ func (f *findings) mistakes() error {
 	return all
 }
 
-// nearest returns the place of a path, or of the closest thing around it.
-func nearest(places map[string]place, path string) place {
+// Nearest returns the place of a path, or of the closest thing around it.
+func Nearest(places map[string]Place, path string) Place {
 	for at := path; ; at = parent(at) {
 		if p, ok := places[at]; ok && (at != "" || path == "") {
 			return p
 		}
 		if at == "" {
-			return place{}
+			return Place{}
 		}
 	}
 }
@@ -169,9 +187,9 @@ var formerly = map[string]string{
 	"allowedgranttypes": "grant_types",
 }
 
-// suggest returns the known name that the unknown one was most likely meant to
+// Suggest returns the known name that the unknown one was most likely meant to
 // be, or nothing.
-func suggest(unknown string, known []string) string {
+func Suggest(unknown string, known []string) string {
 	if len(unknown) > 64 || len(known) > 200 {
 		return "" // not worth the time
 	}

@@ -1,4 +1,4 @@
-package config
+package strict
 
 import (
 	"bytes"
@@ -27,19 +27,19 @@ func (o Object) MarshalText() ([]byte, error) { return []byte("[section]"), nil 
 // freeForm keeps a part whose meaning is known elsewhere as the JSON object that
 // it amounts to. A text that is a JSON object serves too, so that a whole part
 // can be ${file:…}.
-func (d *decoder) freeForm(n *yaml.Node, v reflect.Value, path string) {
+func (d *Decoder) freeForm(n *yaml.Node, v reflect.Value, path string) {
 	switch {
 	case n.ShortTag() == "!!null":
 		return // "config:" with nothing below it
 	case n.Kind == yaml.ScalarNode:
 		text, err := d.text(n)
 		if err != nil {
-			d.add(path, "%s", err)
+			d.Add(path, "%s", err)
 			return
 		}
 		var object map[string]json.RawMessage
 		if json.Unmarshal([]byte(text), &object) != nil || object == nil {
-			d.add(path, "must be a section of settings, or a text that is a JSON object")
+			d.Add(path, "must be a section of settings, or a text that is a JSON object")
 			return
 		}
 		v.SetBytes([]byte(text))
@@ -48,18 +48,18 @@ func (d *decoder) freeForm(n *yaml.Node, v reflect.Value, path string) {
 		d.object(&b, n, path)
 		v.SetBytes(b.Bytes())
 	default:
-		d.add(path, "must be a section of settings, not a %s", kindName(n))
+		d.Add(path, "must be a section of settings, not a %s", kindName(n))
 	}
 }
 
 // json writes a node as JSON.
-func (d *decoder) json(b *bytes.Buffer, n *yaml.Node, path string) {
+func (d *Decoder) json(b *bytes.Buffer, n *yaml.Node, path string) {
 	n, leave := d.enter(n, path)
 	defer leave()
 	switch {
 	case d.stopped:
 	case !standardTag(n):
-		d.add(path, "the tag %s has no meaning here", n.ShortTag())
+		d.Add(path, "the tag %s has no meaning here", n.ShortTag())
 	case n.Kind == yaml.MappingNode:
 		d.object(b, n, path)
 	case n.Kind == yaml.SequenceNode:
@@ -76,22 +76,22 @@ func (d *decoder) json(b *bytes.Buffer, n *yaml.Node, path string) {
 	}
 }
 
-func (d *decoder) object(b *bytes.Buffer, n *yaml.Node, path string) {
+func (d *Decoder) object(b *bytes.Buffer, n *yaml.Node, path string) {
 	b.WriteByte('{')
 	for i, e := range d.entries(n, path) {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.Write(jsonText(e.name))
+		b.Write(Quote(e.name))
 		b.WriteByte(':')
-		d.json(b, e.value, join(path, e.name))
+		d.json(b, e.value, Join(path, e.name))
 	}
 	b.WriteByte('}')
 }
 
 // jsonScalar writes a single value. What has been expanded is a text, whatever
 // it looks like: a variable must not change the type of a setting.
-func (d *decoder) jsonScalar(b *bytes.Buffer, n *yaml.Node, path string) {
+func (d *Decoder) jsonScalar(b *bytes.Buffer, n *yaml.Node, path string) {
 	switch n.ShortTag() {
 	case "!!null":
 		b.WriteString("null")
@@ -105,19 +105,19 @@ func (d *decoder) jsonScalar(b *bytes.Buffer, n *yaml.Node, path string) {
 				return
 			}
 		}
-		d.add(path, "is no number that can be kept")
+		d.Add(path, "is no number that can be kept")
 	default:
-		text, err := d.expand(n.Value)
+		text, err := d.filled(n.Value)
 		if err != nil {
-			d.add(path, "%s", err)
+			d.Add(path, "%s", err)
 			return
 		}
-		b.Write(jsonText(text))
+		b.Write(Quote(text))
 	}
 }
 
-// jsonText quotes a text. Unlike json.Marshal it leaves <, > and & as they are.
-func jsonText(text string) []byte {
+// Quote quotes a text. Unlike json.Marshal it leaves <, > and & as they are.
+func Quote(text string) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)

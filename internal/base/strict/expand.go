@@ -1,4 +1,4 @@
-package config
+package strict
 
 import (
 	"errors"
@@ -8,15 +8,18 @@ import (
 	"strings"
 )
 
+// MaxValue bounds a file that a value is read from.
+const MaxValue = 1 << 20
+
 var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// expand replaces ${NAME} by the environment variable and ${file:PATH} by what
+// Expand replaces ${NAME} by the environment variable and ${file:PATH} by what
 // the file holds, less one line break at its end. $${ is a literal ${, and any
 // other $ stands for itself, so that the hash of a password needs no escapes.
 //
 // It works on a value that has been parsed, never on the text of the file:
 // whatever a variable holds, it can neither add a setting nor be expanded again.
-func expand(text string, env func(string) (string, bool), read func(string, int64) ([]byte, error)) (string, error) {
+func Expand(text string, env func(string) (string, bool), read func(string, int64) ([]byte, error)) (string, error) {
 	var b strings.Builder
 	for {
 		i := strings.Index(text, "${")
@@ -45,7 +48,7 @@ func expand(text string, env func(string) (string, bool), read func(string, int6
 // resolve returns what the reference between the braces stands for.
 func resolve(ref string, env func(string) (string, bool), read func(string, int64) ([]byte, error)) (string, error) {
 	if file, ok := strings.CutPrefix(ref, "file:"); ok && file != "" {
-		return readValue(file, read)
+		return ReadValue(file, read)
 	}
 	if !envName.MatchString(ref) {
 		return "", errors.New(`"${…}" must hold the name of an environment variable, or file: and a path`)
@@ -57,19 +60,19 @@ func resolve(ref string, env func(string) (string, bool), read func(string, int6
 	return value, nil
 }
 
-// readValue returns what a file holds, less one line break at its end: editors
+// ReadValue returns what a file holds, less one line break at its end: editors
 // put it there, and nobody means it.
-func readValue(file string, read func(string, int64) ([]byte, error)) (string, error) {
-	data, err := read(file, maxSecret)
+func ReadValue(file string, read func(string, int64) ([]byte, error)) (string, error) {
+	data, err := read(file, MaxValue)
 	if err != nil {
-		return "", fmt.Errorf("cannot read %q: %w", file, cause(err))
+		return "", fmt.Errorf("cannot read %q: %w", file, Cause(err))
 	}
 	return strings.TrimSuffix(strings.TrimSuffix(string(data), "\n"), "\r"), nil
 }
 
-// cause returns what is wrong with a file, without its name, which the reader of
+// Cause returns what is wrong with a file, without its name, which the reader of
 // the message has in front of them.
-func cause(err error) error {
+func Cause(err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		return e.Err
 	}

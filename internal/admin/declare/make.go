@@ -1,0 +1,120 @@
+package declare
+
+import (
+	"crypto/sha256"
+	"encoding/base32"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"dex/internal/base/secret"
+	"dex/internal/connector"
+	"dex/internal/domain/client"
+	"dex/internal/domain/credential"
+	"dex/internal/domain/user"
+	"dex/internal/protocol/jose"
+	"dex/internal/protocol/oauth"
+)
+
+// usualScopes are what a client may ask for that says nothing of it.
+var usualScopes = oauth.Scopes{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopeGroups, oauth.ScopeOffline}
+
+// Make makes the client that is declared.
+func (c Client) Make() (client.Client, error) {
+	made := client.Client{
+		ID: c.ID, Name: c.Name, Profile: client.Profile(c.Profile),
+		Public: c.Public, Native: c.Native, Trusted: c.Trusted,
+		AuthMethod:   oauth.AuthMethod(c.AuthMethod),
+		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
+		AllowedOrigins: c.AllowedOrigins, GrantTypes: c.GrantTypes, Scopes: c.Scopes,
+		TrustedPeers: c.TrustedPeers, Connectors: c.Connectors, Groups: c.Groups,
+		RequirePKCE: usualPKCE(c.Profile, c.Public),
+		ScopeClaims: c.Profile != string(client.OpenID),
+		IDTokenAlg:  jose.Algorithm(c.IDTokenAlg),
+		AccessTTL:   c.AccessTokenTTL, IDTTL: c.IDTokenTTL,
+		PolicyURL: c.PolicyURL, TermsURL: c.TermsURL, Disabled: c.Disabled,
+	}
+	if len(made.Scopes) == 0 {
+		made.Scopes = slices.Clone(usualScopes)
+	}
+	if c.RequirePKCE != nil {
+		made.RequirePKCE = *c.RequirePKCE
+	}
+	if grace := c.RefreshGrace; grace != nil {
+		if made.RefreshGrace = *grace; *grace == 0 {
+			made.RefreshGrace = -1 // none at all, which zero does not say
+		}
+	}
+	for _, s := range c.Secrets {
+		made.Secrets = append(made.Secrets, s.Hash())
+	}
+	if len(c.JWKS) == 0 {
+		return made, nil
+	}
+	var err error
+	made.Keys, err = jose.ParseJWKS([]byte(c.JWKS))
+	return made, err
+}
+
+// usualPKCE says whether PKCE is demanded of a client that says nothing of it.
+func usualPKCE(profile string, public bool) bool { return profile != string(client.OpenID) || public }
+
+// Make makes the connector that is declared.
+func (c Connector) Make() connector.Configured {
+	domains := make([]string, len(c.AuthoritativeDomains))
+	for i, d := range c.AuthoritativeDomains {
+		domains[i] = strings.ToLower(d)
+	}
+	return connector.Configured{
+		ID: c.ID, Kind: c.Kind, Name: c.Name, Disabled: c.Disabled,
+		Policy: user.Policy{CreateOnFirstLogin: true, AuthoritativeFor: domains},
+		Config: json.RawMessage(c.Config),
+	}
+}
+
+// Account is somebody as they are declared.
+type Account struct {
+	User         user.User
+	Profile      user.Profile
+	LoginNames   []string     // canonical
+	PasswordHash string       // in PHC string format; empty if there is none
+	Password     secret.Value // in clear, to be hashed; empty if there is none
+}
+
+// Make makes the account that is declared.
+func (u User) Make() (Account, error) {
+	made := Account{
+		User: user.User{
+			ID: u.accountID(), Username: u.Username, Email: u.Email, EmailVerified: u.EmailVerified,
+			Name: u.Name, Role: u.Role, Disabled: u.Disabled,
+		},
+		Profile: user.Profile{
+			Username: u.Username, Name: u.Name, GivenName: u.GivenName, FamilyName: u.FamilyName,
+			PreferredUsername: u.PreferredUsername, Picture: u.Picture, Locale: u.Locale,
+			Email: u.Email, EmailVerified: u.EmailVerified, Groups: u.Groups,
+		},
+		PasswordHash: string(u.PasswordHash), Password: u.Password,
+	}
+	for _, name := range []string{u.Username, u.Email} {
+		if name == "" {
+			continue
+		}
+		canonical, err := credential.Canonical(name)
+		if err != nil {
+			return Account{}, err
+		}
+		made.LoginNames = append(made.LoginNames, canonical)
+	}
+	return made, nil
+}
+
+// accountID returns the stable id of a declared user. Without one of their own it
+// follows from the user name, so that everybody who reads the declaration knows them
+// by the same.
+func (u User) accountID() string {
+	if u.ID != "" {
+		return accountPrefix + strings.TrimPrefix(u.ID, accountPrefix)
+	}
+	sum := sha256.Sum256([]byte("declared user\x00" + u.Username))
+	return accountPrefix + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:26])
+}
