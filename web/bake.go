@@ -13,6 +13,7 @@ import (
 type baker struct {
 	messages map[string]message
 	asset    func(name string) (string, error)
+	plain    bool // the template makes no HTML: nothing is written into it
 }
 
 // bake works on the whole of one template.
@@ -31,7 +32,7 @@ func (b baker) list(tree *parse.Tree, list *parse.ListNode) error {
 		var err error
 		switch n := node.(type) {
 		case *parse.ActionNode:
-			if err = b.pipe(tree, n.Pipe); err == nil {
+			if err = b.pipe(tree, n.Pipe); err == nil && !b.plain {
 				list.Nodes[i] = b.write(n)
 			}
 		case *parse.TemplateNode:

@@ -24,6 +24,7 @@ func (t *tongue) funcs(l *look, o Options) template.FuncMap {
 		"host":     host,
 		"initial":  initial,
 		"appURL":   appURL,
+		"line":     oneLine,
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 	"golang.org/x/text/language"
 )
 
-//go:embed templates static messages icons
+//go:embed templates static messages icons mail
 var embedded embed.FS
 
 // layers are folders that lie on one another: the first that has a file is asked
@@ -96,7 +96,7 @@ func load(o Options) (*look, error) {
 			return nil, err
 		}
 	}
-	return l, nil
+	return l, loadLetters(files, l, o)
 }
 
 // choose picks the language that comes closest to what is asked for.

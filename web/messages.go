@@ -27,6 +27,7 @@ type tongue struct {
 	direction string // "ltr" or "rtl"
 	messages  map[string]message
 	pages     map[string]*template.Template
+	letters   map[LetterKind]letter
 }
 
 // message is a sentence with places to fill in: its pieces are text and slots in

@@ -26,6 +26,10 @@
 //	                          RetryAfter
 //	home.html                 IssuerURL, UserName, UserEmail, LogoutURL, DemoURL
 //
+// A mail is a [Letter], with two templates in the folder mail: as text, and as HTML.
+// They read Name, URL, Service, Subject, Lang, Dir and Seconds, and a link in one is
+// all that leads anywhere.
+//
 // Problem, Title and Message are keys of messages/en.json. An operator's theme
 // is a folder of the same shape as this one: a file in it stands in for ours of
 // the same path, a sentence in it for ours of the same key.

@@ -33,6 +33,8 @@ const (
 	KeyRemoved      Kind = "key.removed"
 	ConfigApplied   Kind = "config.changed"
 	UpstreamRefused Kind = "connector.refused"
+	OutboxRetried   Kind = "outbox.retried"
+	OutboxDropped   Kind = "outbox.dropped"
 )
 
 // The events of the configuration, as operators change it. What a configuration file

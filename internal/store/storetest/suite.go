@@ -50,6 +50,7 @@ func Run(t *testing.T, open Opener) {
 		{"receipts", receiptPromises},
 		{"registry of clients", registryPromises},
 		{"duties", dutyPromises},
+		{"outbox", outboxPromises},
 		{"secrecy", secrecyPromises},
 		{"budget", budgetPromises},
 	} {
