@@ -51,7 +51,10 @@ func (db *DB) ClearAway(ctx context.Context, now time.Time, batch int) (map[stri
 	if n > 0 {
 		deleted["traces"] += n
 	}
-	return deleted, err
+	if err != nil {
+		return deleted, err
+	}
+	return deleted, db.clearTenants(ctx, batch, deleted)
 }
 
 // clearTraces deletes the oldest traces of each tenant that has more than it may.

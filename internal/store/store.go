@@ -32,23 +32,29 @@ import (
 	"dex/internal/domain/grant"
 	"dex/internal/domain/key"
 	"dex/internal/domain/session"
+	"dex/internal/domain/tenant"
 	"dex/internal/domain/user"
 )
 
+// What the database is to those who look after all tenants.
+var _ tenant.Registry = (*DB)(nil)
+
 // What a tenant's store is to everybody.
 var (
-	_ client.Store     = (*Tenant)(nil)
-	_ client.Registry  = (*Tenant)(nil)
-	_ client.Switch    = (*Tenant)(nil)
-	_ client.Secrets   = (*Tenant)(nil)
-	_ connector.Store  = (*Tenant)(nil)
-	_ user.Store       = (*Tenant)(nil)
-	_ credential.Store = (*Tenant)(nil)
-	_ session.Store    = (*Tenant)(nil)
-	_ grant.Store      = (*Tenant)(nil)
-	_ key.Store        = (*Tenant)(nil)
-	_ audit.Store      = (*Tenant)(nil)
-	_ audit.Receipts   = (*Tenant)(nil)
+	_ client.Store       = (*Tenant)(nil)
+	_ client.Registry    = (*Tenant)(nil)
+	_ client.Switch      = (*Tenant)(nil)
+	_ client.Secrets     = (*Tenant)(nil)
+	_ connector.Store    = (*Tenant)(nil)
+	_ connector.Registry = (*Tenant)(nil)
+	_ connector.Switch   = (*Tenant)(nil)
+	_ user.Store         = (*Tenant)(nil)
+	_ credential.Store   = (*Tenant)(nil)
+	_ session.Store      = (*Tenant)(nil)
+	_ grant.Store        = (*Tenant)(nil)
+	_ key.Store          = (*Tenant)(nil)
+	_ audit.Store        = (*Tenant)(nil)
+	_ audit.Receipts     = (*Tenant)(nil)
 )
 
 // Options say which database, and how it is used.

@@ -7,6 +7,7 @@ import (
 
 	"dex/internal/base/fault"
 	"dex/internal/domain/audit"
+	"dex/internal/domain/tenant"
 )
 
 // refreshKeySize is that of the key to an HMAC with SHA-256.
@@ -57,7 +58,7 @@ func (db *DB) EnsureTenant(ctx context.Context, id, issuer string) (*Tenant, err
 		return nil, err
 	}
 	if self.Issuer != issuer {
-		return nil, fault.New(fault.Conflict, "The database belongs to the issuer %s, and the configuration names %s. Tokens and applications out there name the old one. Set the issuer back, use another database, or change it for good with ChangeIssuer.", self.Issuer, issuer)
+		return nil, fault.New(fault.Conflict, "The database belongs to the issuer %s, and the configuration names %s. Tokens and applications out there name the old one. Set the issuer back, use another database, or change it for good with dexctl tenants before you change the configuration.", self.Issuer, issuer)
 	}
 	return t, nil
 }
@@ -66,32 +67,22 @@ func (db *DB) createTenant(ctx context.Context, id, issuer string) error {
 	if id == "" || issuer == "" {
 		return fault.New(fault.Invalid, "A tenant has an id and an issuer.")
 	}
-	t := &Tenant{db: db, id: id}
-	refreshKey := make([]byte, refreshKeySize)
-	_, _ = rand.Read(refreshKey) // it never fails: the program would be ended instead
-	_, err := db.writer().exec(ctx, `
-		INSERT INTO tenants (id, issuer, refresh_key, created_at) VALUES ($1, $2, $3, $4)
-		ON CONFLICT (id) DO NOTHING`,
-		id, issuer, t.seal(refreshKey, "tenants", "refresh_key"), instant(db.clock.Now()))
-	if db.engine.exists(err) {
-		return fault.New(fault.Conflict, "The issuer %s belongs to another tenant.", issuer)
+	err := db.inTx(ctx, func(tx hand) error {
+		return db.insertTenant(ctx, tx, tenant.Registered{Tenant: tenant.Tenant{ID: id, Issuer: issuer}, CreatedAt: db.clock.Now()})
+	})
+	if fault.Is(err, fault.Conflict) {
+		if _, found := db.Tenant(ctx, id); found == nil {
+			return nil // another was quicker
+		}
 	}
 	return err
 }
 
-// ChangeIssuer gives the tenant another issuer. Every token and every application
-// that names the old one stops working.
-func (t *Tenant) ChangeIssuer(ctx context.Context, issuer string, by audit.By) error {
-	err := t.changeConfiguration(ctx, func(tx hand) error {
-		if _, err := tx.exec(ctx, `UPDATE tenants SET issuer = $2 WHERE id = $1`, t.id, issuer); err != nil {
-			return err
-		}
-		return t.witness(ctx, tx, by, tenantEvent(by, map[string]string{"tenant": "issuer changed", "issuer": issuer}))
-	})
-	if t.db.engine.exists(err) {
-		return fault.New(fault.Conflict, "The issuer %s belongs to another tenant.", issuer)
-	}
-	return err
+// newRefreshKey returns a key that no other tenant has.
+func newRefreshKey() []byte {
+	key := make([]byte, refreshKeySize)
+	_, _ = rand.Read(key) // it never fails: the program would be ended instead
+	return key
 }
 
 // DisableTenant stops everything that the tenant does, for everybody. When it

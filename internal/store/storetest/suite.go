@@ -49,6 +49,8 @@ func Run(t *testing.T, open Opener) {
 		{"audit", auditPromises},
 		{"receipts", receiptPromises},
 		{"registry of clients", registryPromises},
+		{"registry of connectors", connectorPromises},
+		{"registry of tenants", tenantRegistryPromises},
 		{"duties", dutyPromises},
 		{"outbox", outboxPromises},
 		{"secrecy", secrecyPromises},

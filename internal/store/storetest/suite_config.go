@@ -9,6 +9,7 @@ import (
 	"dex/internal/base/secret"
 	"dex/internal/connector"
 	"dex/internal/domain/client"
+	"dex/internal/domain/tenant"
 	"dex/internal/domain/user"
 	"dex/internal/protocol/jose"
 	"dex/internal/protocol/oauth"
@@ -41,16 +42,18 @@ var tenantPromises = []promise{
 	{"another issuer is refused, and changed only on purpose", func(_ *testing.T, w *world) {
 		_, err := w.db.EnsureTenant(w.ctx, w.ID(), "https://elsewhere.example")
 		w.refuses(fault.Conflict, err)
-		w.ok(w.ChangeIssuer(w.ctx, "https://elsewhere.example", w.by()))
+		_, err = w.db.ChangeTenant(w.ctx, tenant.Registered{Tenant: tenant.Tenant{ID: w.ID(), Issuer: "https://elsewhere.example"}}, w.by())
+		w.ok(err)
 		_, err = w.db.EnsureTenant(w.ctx, w.ID(), "https://elsewhere.example")
 		w.ok(err)
 	}},
 	{"issuers are unique", func(_ *testing.T, w *world) {
 		_, err := w.db.EnsureTenant(w.ctx, "second", Issuer)
 		w.refuses(fault.Conflict, err)
-		second, err := w.db.EnsureTenant(w.ctx, "second", Issuer+"/second")
+		_, err = w.db.EnsureTenant(w.ctx, "second", Issuer+"/second")
 		w.ok(err)
-		w.refuses(fault.Conflict, second.ChangeIssuer(w.ctx, Issuer, w.by()))
+		_, err = w.db.ChangeTenant(w.ctx, tenant.Registered{Tenant: tenant.Tenant{ID: "second", Issuer: Issuer}}, w.by())
+		w.refuses(fault.Conflict, err)
 	}},
 	{"disabling, enabling and the epoch are seen at once", func(_ *testing.T, w *world) {
 		w.ok(w.DisableTenant(w.ctx, w.by()))
