@@ -66,6 +66,19 @@ type consentPage struct {
 
 type scopeItem struct{ Name, Client string }
 
+type enterPage struct {
+	Action, Code, Problem string
+	Wait                  int
+}
+
+type confirmPage struct {
+	consentPage
+	UserCode, RemoteAddr, UserAgent string
+	Age                             int
+}
+
+type answeredPage struct{ Denied bool }
+
 type logoutPage struct {
 	ClientName, UserName, UserEmail string
 	Action, CSRF                    string
@@ -90,6 +103,9 @@ func (formPage) Template() string     { return "login/form.html" }
 func (postPage) Template() string     { return "login/post.html" }
 func (consentPage) Template() string  { return "authorize/consent.html" }
 func (formPostPage) Template() string { return "authorize/form_post.html" }
+func (enterPage) Template() string    { return "device/enter.html" }
+func (confirmPage) Template() string  { return "device/confirm.html" }
+func (answeredPage) Template() string { return "device/done.html" }
 func (logoutPage) Template() string   { return "logout/confirm.html" }
 func (donePage) Template() string     { return "logout/done.html" }
 func (errorPage) Template() string    { return "error.html" }
@@ -151,6 +167,18 @@ func samples() []sample {
 				{"audience:server:client_id:argo", "Argo CD"}, {"deploy:write", ""}},
 			Action: "/consent", Attempt: "a1", CSRF: "c1", Remember: true,
 		}, []string{"allow", "deny", "remember", "switch"}},
+		{"device-enter", enterPage{Action: "/device"}, []string{"user_code", "submit"}},
+		{"device-wrong", enterPage{Action: "/device", Code: "BCDF-GHJK", Problem: "device.problem.unknown"}, []string{"user_code", "problem"}},
+		{"device-slow", enterPage{Action: "/device", Code: "BCDF-GHJK", Problem: "device.problem.wait", Wait: 40}, []string{"problem"}},
+		{"device-confirm", confirmPage{
+			consentPage: consentPage{
+				ClientName: "Television", UserName: "Jane Doe", UserEmail: "jane@example.com",
+				Scopes: []scopeItem{{"openid", ""}, {"administer", ""}}, Action: "/consent", Attempt: "a1", CSRF: "c1",
+			},
+			UserCode: "BCDF-GHJK", RemoteAddr: "192.0.2.9", UserAgent: "Television/1.0", Age: 20,
+		}, []string{"code", "warning", "allow", "deny", "switch"}},
+		{"device-approved", answeredPage{}, nil},
+		{"device-denied", answeredPage{Denied: true}, nil},
 		{"logout-confirm", logoutPage{"Grafana", "Jane Doe", "jane@example.com", "/logout", "c1",
 			[]hidden{{"post_logout_redirect_uri", "https://grafana.example.com/"}, {"state", "s"}}}, []string{"confirm-logout", "home"}},
 		{"logout-done", donePage{"Grafana", "https://grafana.example.com/"}, []string{"return"}},

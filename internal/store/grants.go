@@ -149,6 +149,11 @@ func (t *Tenant) KeepCode(ctx context.Context, p grant.Permit, c grant.Code, ste
 	if a.ID == "" || a.UserID == "" || a.IssuedAt.IsZero() {
 		return errors.New("a code for a grant without an id, an account or a date")
 	}
+	return t.insertGrant(ctx, t.db.writer(), a, c, steps, startedAt)
+}
+
+// insertGrant writes the row of a grant, with the code that it begins with.
+func (t *Tenant) insertGrant(ctx context.Context, tx hand, a grant.Authorization, c grant.Code, steps []audit.Step, startedAt time.Time) error {
 	text, err := lines(steps)
 	if err != nil {
 		return err
@@ -157,7 +162,7 @@ func (t *Tenant) KeepCode(ctx context.Context, p grant.Permit, c grant.Code, ste
 	if c.Attempt != (secret.Hash{}) {
 		attempt = c.Attempt
 	}
-	_, err = t.db.writer().exec(ctx, `
+	_, err = tx.exec(ctx, `
 		INSERT INTO grants (tenant_id, id, client_id, user_id, session_id, connector_id, subject, scopes, offline, audience,
 			nonce, auth_time, methods, issued_at, support_code, started_at, steps, code_hash, redirect_uri, challenge,
 			code_expires_at, purge_at, attempt)

@@ -24,6 +24,7 @@ var stale = []struct{ table, key, at string }{
 	{"throttles", "tenant_id, bucket", "forget_at"},
 	{"revoked_tokens", "tenant_id, token", "expires_at"},
 	{"used_assertions", "tenant_id, client_id, jti", "expires_at"},
+	{"devices", "tenant_id, id", "purge_at"},
 	{"traces", "tenant_id, support_code", "expires_at"},
 	{"receipts", "tenant_id, actor, key", "expires_at"},
 }

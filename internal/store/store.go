@@ -55,6 +55,7 @@ var (
 	_ key.Store          = (*Tenant)(nil)
 	_ audit.Store        = (*Tenant)(nil)
 	_ audit.Receipts     = (*Tenant)(nil)
+	_ grant.DeviceStore  = (*Tenant)(nil)
 )
 
 // Options say which database, and how it is used.

@@ -22,6 +22,7 @@ const (
 	grantCode   = "authorization_code"
 	grantSelf   = "client_credentials"
 	grantAgain  = "refresh_token"
+	grantDevice = oauth.GrantDeviceCode
 	authBasic   = "client_secret_basic"
 	authJWT     = "private_key_jwt"
 	authNone    = "none"
@@ -154,8 +155,8 @@ func checkGrants(c *Client, at string, f *strict.Findings) {
 	if i := slices.Index(c.GrantTypes, grantSelf); i >= 0 && c.Public {
 		f.Add(fmt.Sprintf("%sgrant_types[%d]", at, i), "client_credentials is not for a public client, which has none")
 	}
-	if i := slices.Index(c.GrantTypes, grantAgain); i >= 0 && !code {
-		f.Add(fmt.Sprintf("%sgrant_types[%d]", at, i), "refresh_token needs authorization_code, which is how a client gets one")
+	if i := slices.Index(c.GrantTypes, grantAgain); i >= 0 && !code && !slices.Contains(c.GrantTypes, grantDevice) {
+		f.Add(fmt.Sprintf("%sgrant_types[%d]", at, i), "refresh_token needs authorization_code or "+grantDevice+", which is how a client gets one")
 	}
 	if code && len(c.RedirectURIs) == 0 {
 		f.Add(at+"redirect_uris", "is not set, and authorization_code needs somewhere to send the browser back to")

@@ -72,7 +72,7 @@ type Client struct {
 	// Where a browser may be sent to after logging out.
 	PostLogoutRedirectURIs []string `yaml:"post_logout_redirect_uris"`
 	// What the client may ask tokens for.
-	GrantTypes []string `yaml:"grant_types" default:"authorization_code,refresh_token" enum:"authorization_code|refresh_token|client_credentials"`
+	GrantTypes []string `yaml:"grant_types" default:"authorization_code,refresh_token" enum:"authorization_code|refresh_token|client_credentials|urn:ietf:params:oauth:grant-type:device_code"`
 	// The scopes that the client may ask for. Without any: openid, profile, email, groups and offline_access.
 	Scopes []string `yaml:"scopes"`
 	// An application of your own: nobody is asked for consent.

@@ -23,6 +23,7 @@ import (
 	"dex/internal/domain/mint"
 	"dex/internal/domain/tenant"
 	"dex/internal/flow/authorize"
+	"dex/internal/flow/device"
 	"dex/internal/flow/discovery"
 	"dex/internal/flow/home"
 	"dex/internal/flow/login"
@@ -89,13 +90,14 @@ func (w *Worker) mux(t *store.Tenant, p *parts, pages *web.Renderer) (http.Handl
 			token.AuthorizationCode{Grants: t, Desk: desk, Lifetimes: lifetimes, Clock: p.clock},
 			token.RefreshToken{Grants: t, Users: t, Desk: desk, Roster: p.roster, Tokens: refresh, Lifetimes: lifetimes, Clock: p.clock},
 			token.ClientCredentials{Desk: desk, Clock: p.clock},
+			token.DeviceCode{Devices: t, Grants: t, Desk: desk, Lifetimes: lifetimes, Clock: p.clock},
 		}
 		mux     = http.NewServeMux()
 		onError = w.errorPage(pages)
 	)
 	(&authorize.Handler{
 		Issuer: issuer, Base: base, Origin: origin, Lifetimes: lifetimes,
-		Clients: t, Sessions: t, Grants: t, Traces: t, Desk: desk,
+		Clients: t, Sessions: t, Grants: t, Devices: t, Traces: t, Desk: desk,
 		Jar: attempts, Cookies: cookies, Pages: pages, Clock: p.clock,
 		Subject: func(hint string) (string, bool) {
 			subject, _, ok := mint.ReadIDTokenHint(hint, issuer, p.ring.Find)
@@ -113,12 +115,18 @@ func (w *Worker) mux(t *store.Tenant, p *parts, pages *web.Renderer) (http.Handl
 		Jar:  carry.Jar[logout.Leaving]{Box: w.keys.Box("logout"), Cookies: cookies, Name: "dex_logout_"},
 		CSRF: w.keys.MACKey("logout"), Cookies: cookies, Pages: pages, Clock: p.clock,
 	}).Routes(mux, onError)
+	userCodes := w.keys.MACKey("user code of " + t.ID())
+	(&device.Handler{
+		Base: base, Origin: origin, Lifetimes: lifetimes, Clients: t, Devices: t, Guesses: t,
+		UserCodes: userCodes, Jar: attempts, Pages: pages, Clock: p.clock,
+	}).Routes(mux, onError)
 	(&home.Handler{
 		Issuer: issuer, Base: base, DemoURL: w.demoURL(), Sessions: t, Cookies: cookies, Pages: pages, Clock: p.clock,
 	}).Routes(mux, onError)
 	(&token.Handler{
 		Issuer: issuer, Lifetimes: lifetimes, Clients: t, Grants: t, Desk: desk,
 		Mint: minter, Refresh: refresh, Ring: p.ring, Clock: p.clock, Types: types,
+		Devices: t, UserCodes: userCodes,
 	}).Routes(mux)
 	(&userinfo.Handler{
 		Issuer: issuer, Clients: t, Grants: t, Desk: desk, Ring: p.ring, Clock: p.clock,

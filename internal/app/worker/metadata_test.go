@@ -36,7 +36,7 @@ func list(t testing.TB, doc map[string]any, name string) []string {
 
 // 1.E 76: what the metadata lists is there, and what it does not list is not.
 func TestTheMetadataTellsTheTruth(t *testing.T) {
-	s := workertest.Start(t, workertest.Options{})
+	s := workertest.Start(t, workertest.Options{Clients: deviceClients})
 	a := get(t, s, route.Discovery)
 	doc := jsonOf(t, a)
 	if other := get(t, s, route.OAuthMetadata); other.Body != a.Body {
@@ -60,7 +60,10 @@ func TestTheMetadataTellsTheTruth(t *testing.T) {
 			"jwks_uri":               func(address string) int { return b.Get(address).Status },
 			"revocation_endpoint":    func(address string) int { return c.Send(address, values("token", "x")).Status },
 			"introspection_endpoint": func(address string) int { return c.Send(address, values("token", "x")).Status },
-			"end_session_endpoint":   func(address string) int { return s.Browser(t).Get(address).Status },
+			"device_authorization_endpoint": func(address string) int {
+				return s.Client(t, "tv").Send(address, values("scope", "openid")).Status
+			},
+			"end_session_endpoint": func(address string) int { return s.Browser(t).Get(address).Status },
 		}
 		for name, value := range doc {
 			address, ok := value.(string)

@@ -158,7 +158,7 @@ func TestAClientGetsWhatItIsRegisteredFor(t *testing.T) {
 	})
 	t.Run("1.C 45 a grant type that does not exist here", func(t *testing.T) {
 		for _, grantType := range []string{
-			"password", "implicit", "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:jwt-bearer",
+			"password", "implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer",
 			"urn:ietf:params:oauth:grant-type:saml2-bearer", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:openid:params:grant-type:ciba",
 			"CLIENT_CREDENTIALS", "client_credentials ", "client_credentials,password", "nonsense",
 		} {

@@ -32,7 +32,7 @@ func (s *Server) Client(t testing.TB, id string) *Client {
 		RedirectURI: "https://" + id + ".example.com/cb", Verifier: rand.Text() + rand.Text(),
 	}
 	switch id {
-	case "spa", "jwt":
+	case "spa", "jwt", "tv":
 		c.Secret = ""
 	case "native":
 		c.Secret, c.RedirectURI = "", "http://127.0.0.1:49152/cb"

@@ -13,7 +13,9 @@ const (
 	Login          = "/login"                // the chooser, or straight on to the only connector
 	LoginConnector = "/login/{connector}"    // begin with this connector; its form is posted back here
 	Callback       = "/callback/{connector}" // where an upstream provider sends the browser
+	Device         = "/device"               // a code on one screen, a login on another
 	Token          = "/token"
+	DeviceRequest  = "/device_authorization"
 	Userinfo       = "/userinfo"
 	Revoke         = "/revoke"
 	Introspect     = "/introspect"

@@ -23,6 +23,7 @@ const (
 	RefreshPrefix = "dxr_" // refresh token
 	SessionPrefix = "dxs_" // session cookie
 	ClientPrefix  = "dxk_" // client secret
+	DevicePrefix  = "dxd_" // device code
 )
 
 // randomLength is the length of what follows the prefix: two texts of 26 base32

@@ -31,6 +31,7 @@ const (
 	KeyCreated      Kind = "key.created"
 	KeyDestroyed    Kind = "key.destroyed"
 	KeyRemoved      Kind = "key.removed"
+	DeviceDenied    Kind = "device.denied"
 	ConfigApplied   Kind = "config.changed"
 	UpstreamRefused Kind = "connector.refused"
 	OutboxRetried   Kind = "outbox.retried"

@@ -64,6 +64,7 @@ const (
 	AuthorizationCode = oauth.GrantAuthorizationCode
 	RefreshToken      = oauth.GrantRefreshToken
 	ClientCredentials = oauth.GrantClientCredentials
+	DeviceCode        = oauth.GrantDeviceCode
 )
 
 // May reports whether the client has a grant type.

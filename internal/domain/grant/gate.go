@@ -30,13 +30,15 @@ const (
 	IntrospectOwn                 // … one that a client has for itself
 	Administer                    // the administrators' API takes an access token
 	AdministerOwn                 // … one that a client has for itself
+	ApproveDevice                 // a person lets in a device that waits
+	RedeemDevice                  // the token endpoint exchanges its code
 	pathEnd
 )
 
 var pathNames = [...]string{
 	"", "open a session", "reuse a session", "issue a code", "redeem a code", "refresh", "act for itself", "userinfo", "introspect",
 	"introspect a client's own token",
-	"administer", "administer by a client's own token",
+	"administer", "administer by a client's own token", "approve a device", "redeem a device's code",
 }
 
 // String returns the path's name, for traces.
@@ -66,9 +68,11 @@ var (
 	ofItself   = on(ActForItself, IntrospectOwn, AdministerOwn)
 	ofPerson   = everywhere &^ ofItself                    // somebody's account is concerned
 	ofClient   = ofPerson &^ on(OpenSession, ReuseSession) // … and a client gets something of it
-	afterCode  = on(RedeemCode, Refresh, Userinfo, Introspect, Administer)
-	minting    = on(IssueCode, RedeemCode, Refresh, ActForItself)
-	presented  = on(Userinfo, Introspect, IntrospectOwn, Administer, AdministerOwn) // what was minted comes back
+	afterCode  = on(RedeemCode, RedeemDevice, Refresh, Userinfo, Introspect, Administer)
+	minting    = on(IssueCode, RedeemCode, Refresh, ActForItself, ApproveDevice, RedeemDevice)
+	// What is begun in a session ends in it, even if what comes of it does not.
+	boundToSession = on(ReuseSession, IssueCode, RedeemCode, ApproveDevice, RedeemDevice)
+	presented      = on(Userinfo, Introspect, IntrospectOwn, Administer, AdministerOwn) // what was minted comes back
 )
 
 // Connector is what the gate must know of the connector that somebody came by.
@@ -169,11 +173,12 @@ var checks = []check{
 		return c.User != nil && !role.Role(c.User.Role).Has(c.Authorization.Scopes)
 	}},
 	{SessionEnded, ofClient | on(ReuseSession), sessionEnded},
-	{AuthTooOld, on(IssueCode), func(c *Case) bool {
+	{AuthTooOld, on(IssueCode, ApproveDevice), func(c *Case) bool {
 		return c.Session != nil && !c.Session.Fresh(c.Now, c.MaxAge) && c.Session.AuthTime.Before(c.RequestedAt)
 	}},
-	{ConsentMissing, on(IssueCode), func(c *Case) bool {
-		return !c.Client.Trusted && len(c.Authorization.Scopes.Without(c.Consent)) > 0
+	{ConsentMissing, on(IssueCode, ApproveDevice), func(c *Case) bool {
+		// Somebody else may have sent the code of a device: RFC 8628 section 5.4.
+		return (!c.Client.Trusted || c.Path == ApproveDevice) && len(c.Authorization.Scopes.Without(c.Consent)) > 0
 	}},
 	{GrantRevoked, afterCode, func(c *Case) bool { return !c.RevokedAt.IsZero() }},
 	{TokenRevoked, presented, func(c *Case) bool { return c.TokenRevoked }},
@@ -186,6 +191,8 @@ var grantTypeOf = map[Path]string{
 	ActForItself:  client.ClientCredentials,
 	IntrospectOwn: client.ClientCredentials,
 	AdministerOwn: client.ClientCredentials,
+	ApproveDevice: client.DeviceCode,
+	RedeemDevice:  client.DeviceCode,
 }
 
 // since is when what is presented came to be.
@@ -223,7 +230,7 @@ func audienceNotAllowed(c *Case) bool {
 // sessionEnded holds a grant to the session it was made in, unless it was made to
 // outlive it. A code is always redeemed within its session.
 func sessionEnded(c *Case) bool {
-	if c.Authorization.Offline() && c.Path != IssueCode && c.Path != RedeemCode && c.Path != ReuseSession {
+	if c.Authorization.Offline() && !boundToSession.has(c.Path) {
 		return false
 	}
 	return !c.Session.Alive(c.Now)

@@ -21,7 +21,7 @@ var now = time.Date(2026, time.May, 1, 12, 0, 0, 0, time.UTC)
 func good(p Path) Case {
 	c := client.Client{
 		ID: "app", RedirectURIs: []string{"https://app.example.com/cb"},
-		GrantTypes:   []string{client.AuthorizationCode, client.RefreshToken, client.ClientCredentials},
+		GrantTypes:   []string{client.AuthorizationCode, client.RefreshToken, client.ClientCredentials, client.DeviceCode},
 		Scopes:       oauth.Scopes{oauth.ScopeOpenID, oauth.ScopeOffline, "api"},
 		TrustedPeers: []string{},
 		Connectors:   []string{"corp"}, Groups: []string{"staff"},
@@ -80,29 +80,30 @@ var spoil = map[Reason]func(c *Case){
 // stops is what is expected of every reason on every path, in the order open a
 // session, reuse a session, issue a code, redeem a code, refresh, act for itself,
 // userinfo, introspect, introspect a client's own token, administer, administer by a
-// client's own token. It repeats nothing of the gate's own table.
+// client's own token, approve a device, redeem a device's code. It repeats nothing of
+// the gate's own table.
 var stops = map[Reason]string{
-	//                    open reuse issue redeem refresh itself userinfo introspect own        administer own
-	TenantDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop",
-	TenantEpoch:         "-    stop  -     stop   stop    -      stop     stop       stop       stop       stop",
-	ClientDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop",
-	GrantTypeMissing:    "-    -     stop  stop   stop    stop   -        -          stop       -          stop",
-	RedirectURIRemoved:  "-    -     stop  stop   -       -      -        -          -       -          -",
-	ScopeNotAllowed:     "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop",
-	AudienceNotAllowed:  "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop",
-	ConnectorGone:       "stop stop  stop  stop   stop    -      stop     stop       -       stop       -",
-	ConnectorNotAllowed: "stop stop  stop  stop   stop    -      stop     stop       -       stop       -",
-	UserGone:            "stop stop  stop  stop   stop    -      stop     stop       -       stop       -",
-	UserDisabled:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -",
-	UserEpoch:           "-    stop  -     stop   stop    -      stop     stop       -       stop       -",
-	IdentityGone:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -",
-	GroupNotAllowed:     "-    -     stop  stop   stop    -      stop     stop       -       stop       -",
-	RoleMissing:         "-    -     stop  stop   stop    -      stop     stop       -          stop       -",
-	SessionEnded:        "-    stop  stop  stop   stop    -      stop     stop       -       stop       -",
-	AuthTooOld:          "-    -     stop  -      -       -      -        -          -       -          -",
-	ConsentMissing:      "-    -     stop  -      -       -      -        -          -       -          -",
-	GrantRevoked:        "-    -     -     stop   stop    -      stop     stop       -       stop       -",
-	TokenRevoked:        "-    -     -     -      -       -      stop     stop       stop       stop       stop",
+	//                    open reuse issue redeem refresh itself userinfo introspect own        administer own  approve redeemD
+	TenantDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop",
+	TenantEpoch:         "-    stop  -     stop   stop    -      stop     stop       stop       stop       stop -       stop",
+	ClientDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop",
+	GrantTypeMissing:    "-    -     stop  stop   stop    stop   -        -          stop       -          stop stop    stop",
+	RedirectURIRemoved:  "-    -     stop  stop   -       -      -        -          -       -          -    -       -",
+	ScopeNotAllowed:     "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop",
+	AudienceNotAllowed:  "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop",
+	ConnectorGone:       "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop    stop",
+	ConnectorNotAllowed: "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop    stop",
+	UserGone:            "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop    stop",
+	UserDisabled:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop    stop",
+	UserEpoch:           "-    stop  -     stop   stop    -      stop     stop       -       stop       -    -       stop",
+	IdentityGone:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop    stop",
+	GroupNotAllowed:     "-    -     stop  stop   stop    -      stop     stop       -       stop       -    stop    stop",
+	RoleMissing:         "-    -     stop  stop   stop    -      stop     stop       -          stop       -    stop    stop",
+	SessionEnded:        "-    stop  stop  stop   stop    -      stop     stop       -       stop       -    stop    stop",
+	AuthTooOld:          "-    -     stop  -      -       -      -        -          -       -          -    stop    -",
+	ConsentMissing:      "-    -     stop  -      -       -      -        -          -       -          -    stop    -",
+	GrantRevoked:        "-    -     -     stop   stop    -      stop     stop       -       stop       -    -       stop",
+	TokenRevoked:        "-    -     -     -      -       -      stop     stop       stop       stop       stop -       -",
 }
 
 // matrix tries every path with every reason against a gate, and says what is not
@@ -275,6 +276,11 @@ var faces = []struct {
 	{"the person is in no group at all", GroupNotAllowed, func(c *Case) { c.Identity.Profile.Groups = nil }},
 	{"nobody has used the session for long enough", SessionEnded, func(c *Case) { c.Session.IdleUntil = now }},
 	{"the session is old enough, however much it was used", SessionEnded, func(c *Case) { c.Session.ExpiresAt = now }},
+	{"the person has allowed nothing to a device of the operator's own", ConsentMissing, func(c *Case) {
+		if c.Consent = nil; c.Path == ApproveDevice {
+			c.Client.Trusted = true
+		}
+	}},
 	{"the person has allowed less", ConsentMissing, func(c *Case) {
 		c.Authorization.Scopes = oauth.Scopes{oauth.ScopeOpenID, "api"}
 	}},
@@ -316,11 +322,17 @@ func TestTheGateStopsNothingThatIsJustInTime(t *testing.T) {
 		}},
 		{"a client that anybody may use", func(c *Case) { c.Client.Groups, c.Identity.Profile.Groups = nil, nil }},
 		{"a client that takes every connector", func(c *Case) { c.Client.Connectors = nil }},
-		{"a trusted client, to which nobody has allowed anything", func(c *Case) { c.Client.Trusted, c.Consent = true, nil }},
+		{"a trusted client, to which nobody has allowed anything", func(c *Case) {
+			c.Client.Trusted = true
+			if c.Path != ApproveDevice {
+				c.Consent = nil
+			}
+		}},
 		{"an administrator in a client of the operator's own", func(c *Case) {
 			c.User.Role, c.Client.Trusted = string(role.Auditor), true
 			c.Client.Scopes = append(slices.Clone(c.Client.Scopes), role.Read(role.Users))
 			c.Authorization.Scopes = oauth.Scopes{oauth.ScopeOpenID, role.Read(role.Users)}
+			c.Consent = c.Authorization.Scopes
 		}},
 		{"somebody whom a group of ours lets in", func(c *Case) {
 			c.Identity.Profile.Groups, c.User.MemberOf = nil, []string{"staff"}

@@ -24,7 +24,18 @@ type Request struct {
 	Asked       oauth.Authorization `json:"q"`
 	About       string              `json:"u,omitempty"` // the account that the client's id_token_hint was about
 	Answered    Answer              `json:"a"`
+	Device      *Waits              `json:"d,omitempty"` // whom it is for, if it is not the client's own browser
 	Steps       []audit.Step        `json:"s,omitempty"` // of the trace, not yet kept elsewhere
+}
+
+// Waits is a device that an authorization is for: what its person should recognise it
+// by. No redirect URI leads to it; it asks by itself.
+type Waits struct {
+	ID         string    `json:"i"`
+	UserCode   string    `json:"c"`
+	RemoteAddr string    `json:"r,omitempty"`
+	UserAgent  string    `json:"u,omitempty"`
+	Since      time.Time `json:"t"`
 }
 
 // Answer is what the steps have established. Each step fills in its own fields

@@ -38,7 +38,7 @@ type Mint struct {
 // Tokens makes the access token, and the ID token if openid was granted, that a
 // permit entitles to. The profile is nil when a client acts for itself.
 func (m *Mint) Tokens(p grant.Permit, c client.Client, profile *user.Profile, now time.Time) (oauth.TokenResponse, error) {
-	a, err := p.For(grant.RedeemCode, grant.Refresh, grant.ActForItself)
+	a, err := p.For(grant.RedeemCode, grant.RedeemDevice, grant.Refresh, grant.ActForItself)
 	if err != nil {
 		return oauth.TokenResponse{}, err
 	}

@@ -3,6 +3,7 @@ package authorize
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"dex/internal/base/fault"
@@ -10,6 +11,7 @@ import (
 	"dex/internal/base/route"
 	"dex/internal/domain/client"
 	"dex/internal/domain/grant"
+	"dex/internal/domain/role"
 	"dex/internal/domain/session"
 	"dex/internal/protocol/oauth"
 	"dex/web"
@@ -52,9 +54,11 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request) error {
 	if told != nil || next(mine, c, known, h.Clock.Now()) != stepConsent {
 		return httpx.SeeOther(w, r, h.Base+route.Authorize+"?attempt="+req.ID)
 	}
-	return h.Pages.Render(w, r, web.View{
-		Page: h.consentPage(r, mine, c, known), Locales: req.Asked.UILocales, LeadsOut: true,
-	})
+	page := h.consentPage(r, mine, c, known)
+	if req.Device != nil {
+		return h.Pages.Render(w, r, web.View{Page: page.about(*req.Device, h.Clock.Now())})
+	}
+	return h.Pages.Render(w, r, web.View{Page: page, Locales: req.Asked.UILocales, LeadsOut: true})
 }
 
 func (h *Handler) consentPage(r *http.Request, req grant.Request, c client.Client, known *session.Known) consentPage {
@@ -64,13 +68,19 @@ func (h *Handler) consentPage(r *http.Request, req grant.Request, c client.Clien
 		Action: h.Base + route.Consent, Attempt: req.ID, CSRF: req.CSRF + "." + known.User.ID,
 		Remember: remembers(req, c),
 	}
-	if u, err := url.Parse(req.Asked.RedirectURI); err == nil {
+	if u, err := url.Parse(req.Asked.RedirectURI); err == nil && req.Device == nil {
 		if page.ClientHost = u.Host; u.Host == "" {
 			page.ClientHost = u.Scheme + ":"
 		}
 	}
 	for _, s := range req.Asked.Scopes {
 		line := scopeLine{Name: s}
+		if role.IsAdministrative(s) {
+			// They are many, and mean one thing.
+			if line.Name = "administer"; slices.Contains(page.Scopes, line) {
+				continue
+			}
+		}
 		if id, ok := oauth.CrossClientAudience(s); ok {
 			line = scopeLine{Name: "audience", Client: id}
 			if peer, err := h.Clients.Client(r.Context(), id); err == nil {

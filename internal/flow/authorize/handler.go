@@ -42,6 +42,7 @@ type Handler struct {
 	Clients  client.Store
 	Sessions session.Store
 	Grants   grant.Store
+	Devices  grant.DeviceStore
 	Traces   audit.Store
 	Desk     grant.Desk
 	Jar      carry.Jar[grant.Request]
@@ -150,7 +151,22 @@ func (h *Handler) client(ctx context.Context, asked oauth.Authorization, wrong e
 	if person, ok := errors.AsType[*fault.Error](wrong); ok {
 		return client.Client{}, person
 	}
-	c, err := h.Clients.Client(ctx, asked.ClientID)
+	c, err := h.registered(ctx, asked.ClientID)
+	if err != nil {
+		return client.Client{}, err
+	}
+	switch {
+	case asked.RedirectURI == "":
+		return c, fault.New(fault.Invalid, "The application did not say where to return to: the redirect_uri is missing.")
+	case !c.Returns(asked.RedirectURI):
+		return c, fault.New(fault.Invalid, "The application wants to return to an address that is not registered for it: the redirect_uri does not match.")
+	}
+	return c, nil
+}
+
+// registered returns a client that may ask at all.
+func (h *Handler) registered(ctx context.Context, id string) (client.Client, error) {
+	c, err := h.Clients.Client(ctx, id)
 	if fault.Is(err, fault.NotFound) || err == nil && c.Disabled {
 		return client.Client{}, fault.Wrap(fault.Invalid, err, "No application is registered here under this client_id.")
 	}
@@ -158,12 +174,6 @@ func (h *Handler) client(ctx context.Context, asked oauth.Authorization, wrong e
 		return client.Client{}, err
 	}
 	httpx.Annotate(ctx, slog.String("client", c.ID))
-	switch {
-	case asked.RedirectURI == "":
-		return c, fault.New(fault.Invalid, "The application did not say where to return to: the redirect_uri is missing.")
-	case !c.Returns(asked.RedirectURI):
-		return c, fault.New(fault.Invalid, "The application wants to return to an address that is not registered for it: the redirect_uri does not match.")
-	}
 	return c, nil
 }
 
@@ -186,6 +196,9 @@ func (h *Handler) again(w http.ResponseWriter, r *http.Request, id string) error
 		return err
 	}
 	h.Jar.Drop(w, r, id)
+	if old.Device != nil { // which has to show another code
+		return httpx.SeeOther(w, r, h.Base+route.Device)
+	}
 	now := h.Clock.Now()
 	if now.Sub(old.StartedAt) > longestAgain {
 		return fault.New(fault.NotFound, "This attempt began too long ago.")
@@ -217,6 +230,10 @@ func (h *Handler) load(r *http.Request, id string) (grant.Request, client.Client
 			Request: req, StartAgain: h.Base + route.Authorize + "?again=" + req.ID,
 			Err: fault.New(fault.NotFound, "This page has expired."),
 		}
+	}
+	if req.Device != nil {
+		c, err := h.registered(r.Context(), req.Asked.ClientID)
+		return req, c, err
 	}
 	c, err := h.client(r.Context(), req.Asked, nil)
 	return req, c, err

@@ -39,7 +39,7 @@ func next(r grant.Request, c client.Client, s *session.Known, now time.Time) ste
 // that keeps no secret cannot be told from another one there, by a scheme of its own
 // as little as by a port: RFC 8252 section 8.6.
 func remembers(r grant.Request, c client.Client) bool {
-	return !r.PrivateUse() && (!c.Native || !c.Public)
+	return r.Device == nil && !r.PrivateUse() && (!c.Native || !c.Public)
 }
 
 // consented reports whether the person has allowed what is asked.
@@ -48,7 +48,7 @@ func consented(r grant.Request, c client.Client, s *session.Known) bool {
 	switch {
 	case now && len(r.Asked.Scopes.Without(r.Answered.Consent)) == 0:
 		return true
-	case r.Asked.Prompt.Consent, r.PrivateUse():
+	case r.Asked.Prompt.Consent, r.PrivateUse(), r.Device != nil:
 		return false
 	case c.Trusted:
 		return true

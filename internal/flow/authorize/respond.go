@@ -70,6 +70,10 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, req grant.Request
 			httpx.Annotate(r.Context(), slog.String("trace", err.Error()))
 		}
 	}
+	if req.Device != nil {
+		httpx.LogError(r.Context(), told)
+		return h.turnAway(w, r, req)
+	}
 	return h.refuse(w, r, replyTo(req.Asked).error(told))
 }
 
@@ -85,6 +89,9 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, req grant.Requ
 		return err
 	}
 	req.Note(now, "gate", "open")
+	if req.Device != nil {
+		return h.letIn(w, r, req, permit)
+	}
 	code := secret.New(secret.CodePrefix)
 	err = h.Grants.KeepCode(r.Context(), permit, grant.Code{
 		Hash:        code.Hash(),
@@ -105,8 +112,12 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, req grant.Requ
 
 func (h *Handler) permit(r *http.Request, req grant.Request, c client.Client, known *session.Known) (grant.Permit, error) {
 	s := &known.Session
+	path := grant.IssueCode
+	if req.Device != nil {
+		path = grant.ApproveDevice
+	}
 	return h.Desk.Decide(r.Context(), grant.Case{
-		Path: grant.IssueCode, Client: c,
+		Path: path, Client: c,
 		User: &known.User, Identity: &known.Identity, Session: s,
 		Authorization: grant.Authorization{
 			ID:          grant.NewID(),

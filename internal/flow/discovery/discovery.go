@@ -87,7 +87,12 @@ func (h *Handler) serveKeys(w http.ResponseWriter, r *http.Request) error {
 func (h *Handler) metadata() oauth.Metadata {
 	confidential := []oauth.AuthMethod{oauth.AuthSecretBasic, oauth.AuthSecretPost, oauth.AuthPrivateKeyJWT}
 	all := append(slices.Clone(confidential), oauth.AuthNone)
+	device := ""
+	if slices.Contains(h.GrantTypes, client.DeviceCode) {
+		device = h.Issuer + route.DeviceRequest
+	}
 	return oauth.Metadata{
+		DeviceEndpoint:           device,
 		Issuer:                   h.Issuer,
 		AuthorizationEndpoint:    h.Issuer + route.Authorize,
 		TokenEndpoint:            h.Issuer + route.Token,

@@ -47,9 +47,15 @@ func (g AuthorizationCode) Redeem(ctx context.Context, c client.Client, req oaut
 	whole := known.Case(grant.RedeemCode, c)
 	whole.RedirectURI = req.RedirectURI
 	permit, err := g.Desk.Decide(ctx, whole)
+	return begin(ctx, g.Grants, known, permit, err, now)
+}
+
+// begin is what the client of a code gets that has just been redeemed, if the gate
+// has let it pass.
+func begin(ctx context.Context, grants grant.Store, known grant.Known, permit grant.Permit, err error, now time.Time) (Entitlement, error) {
 	if denial, ok := errors.AsType[*grant.Denial](err); ok {
 		// The code is spent, and nothing may come of it.
-		if err := g.Grants.Revoke(ctx, known.Authorization.ID, audit.GrantDenied, now); err != nil {
+		if err := grants.Revoke(ctx, known.Authorization.ID, audit.GrantDenied, now); err != nil {
 			return Entitlement{}, err
 		}
 		return Entitlement{}, denial

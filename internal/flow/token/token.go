@@ -16,6 +16,7 @@ import (
 	"dex/internal/base/fault"
 	"dex/internal/base/httpx"
 	"dex/internal/base/route"
+	"dex/internal/base/seal"
 	"dex/internal/domain/client"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/key"
@@ -37,6 +38,8 @@ type Handler struct {
 	Ring      *key.Ring
 	Clock     clock.Clock
 	Types     []Grant // the grant types that are served
+	Devices   grant.DeviceStore
+	UserCodes *seal.MACKey // what people type is kept as a MAC
 }
 
 // Grant turns one kind of proof into what the client is entitled to.
@@ -59,6 +62,7 @@ type Entitlement struct {
 // Routes adds the flow to a mux.
 func (h *Handler) Routes(mux *http.ServeMux) {
 	mux.Handle("POST "+route.Token, h.endpoint(h.serve))
+	mux.Handle("POST "+route.DeviceRequest, h.endpoint(h.device))
 	mux.Handle("POST "+route.Introspect, h.endpoint(h.introspect))
 	mux.Handle("POST "+route.Revoke, h.endpoint(h.revoke))
 	for _, path := range []string{route.Token, route.Revoke} {

@@ -34,6 +34,11 @@ const (
 	RequestURINotSupported   Code = "request_uri_not_supported"
 	RegistrationNotSupported Code = "registration_not_supported"
 
+	// RFC 8628, section 3.5.
+	AuthorizationPending Code = "authorization_pending"
+	SlowDown             Code = "slow_down"
+	ExpiredToken         Code = "expired_token"
+
 	InvalidTarget        Code = "invalid_target"         // RFC 8707, section 2
 	InvalidToken         Code = "invalid_token"          // RFC 6750, section 3.1
 	InsufficientScope    Code = "insufficient_scope"     // RFC 6750, section 3.1

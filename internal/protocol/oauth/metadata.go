@@ -14,6 +14,7 @@ type Metadata struct {
 	RevocationEndpoint    string `json:"revocation_endpoint,omitempty"`
 	IntrospectionEndpoint string `json:"introspection_endpoint,omitempty"`
 	EndSessionEndpoint    string `json:"end_session_endpoint,omitempty"`
+	DeviceEndpoint        string `json:"device_authorization_endpoint,omitempty"` // RFC 8628, section 4
 
 	ScopesSupported        []string         `json:"scopes_supported,omitempty"`
 	ResponseTypesSupported []ResponseType   `json:"response_types_supported,omitempty"`

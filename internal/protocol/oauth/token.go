@@ -15,6 +15,7 @@ const (
 	GrantAuthorizationCode = "authorization_code"
 	GrantRefreshToken      = "refresh_token"
 	GrantClientCredentials = "client_credentials"
+	GrantDeviceCode        = "urn:ietf:params:oauth:grant-type:device_code" // RFC 8628, section 3.4
 )
 
 // TokenRequest is what a client asks of the token endpoint. A grant looks at the
@@ -25,6 +26,7 @@ type TokenRequest struct {
 	RedirectURI  string
 	Verifier     string // of PKCE
 	RefreshToken secret.Value
+	DeviceCode   secret.Value
 	Scopes       Scopes
 	ScopesGiven  bool // if not, the client leaves it to what it was granted
 }
@@ -39,6 +41,7 @@ func ParseTokenRequest(body url.Values) (TokenRequest, error) {
 		RedirectURI:  f.one("redirect_uri", MaxRedirectURI),
 		Verifier:     f.one("code_verifier", MaxValue),
 		RefreshToken: secret.Value(f.one("refresh_token", MaxSecret)),
+		DeviceCode:   deviceCode(f),
 		Scopes:       f.scopes(),
 	}
 	r.ScopesGiven = len(r.Scopes) > 0
@@ -49,6 +52,8 @@ func ParseTokenRequest(body url.Values) (TokenRequest, error) {
 		f.missing("code")
 	case r.GrantType == GrantRefreshToken && r.RefreshToken == "":
 		f.missing("refresh_token")
+	case r.GrantType == GrantDeviceCode && r.DeviceCode == "":
+		f.missing("device_code")
 	}
 	return r, f.done()
 }

@@ -44,6 +44,7 @@ func Run(t *testing.T, open Opener) {
 		{"sessions", sessionPromises},
 		{"openings", openingPromises},
 		{"codes", codePromises},
+		{"devices", devicePromises},
 		{"grants", grantPromises},
 		{"keys", keyPromises},
 		{"audit", auditPromises},
@@ -193,6 +194,7 @@ func Permit(t testing.TB, path grant.Path, a grant.Authorization) grant.Permit {
 	now := a.IssuedAt
 	c := appClient()
 	c.ID, c.Trusted, c.Scopes = a.ClientID, true, a.Scopes
+	c.GrantTypes = append(c.GrantTypes, client.DeviceCode)
 	if c.ID == "" {
 		c.ID = app
 	}
@@ -200,7 +202,7 @@ func Permit(t testing.TB, path grant.Path, a grant.Authorization) grant.Permit {
 	p, err := grant.Decide(grant.Case{
 		Path: path, Now: now, Client: c, Connector: &grant.Connector{ID: a.ConnectorID}, User: &user.User{ID: a.UserID},
 		Identity: &user.Identity{ConnectorID: a.ConnectorID, Subject: a.Subject}, Session: alive, Authorization: a,
-		RedirectURI: redirect, RequestedAt: now,
+		RedirectURI: redirect, RequestedAt: now, Consent: a.Scopes,
 	})
 	if err != nil {
 		t.Fatalf("the gate: %v", err)

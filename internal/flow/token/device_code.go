@@ -1,0 +1,59 @@
+package token
+
+import (
+	"context"
+	"errors"
+
+	"dex/internal/base/clock"
+	"dex/internal/base/secret"
+	"dex/internal/domain/client"
+	"dex/internal/domain/grant"
+	"dex/internal/domain/tenant"
+	"dex/internal/protocol/oauth"
+)
+
+// DeviceCode serves devices that ask whether somebody has let them in, RFC 8628
+// section 3.4.
+type DeviceCode struct {
+	Devices   grant.DeviceStore
+	Grants    grant.Store
+	Desk      grant.Desk
+	Lifetimes tenant.Lifetimes
+	Clock     clock.Clock
+}
+
+// Type implements [Grant].
+func (DeviceCode) Type() string { return client.DeviceCode }
+
+// standings says what a device is told that is not let in, RFC 8628 section 3.5.
+var standings = map[grant.Standing]*oauth.Error{
+	grant.NoSuchDevice:  invalidGrant(errors.New("there is no such device, or it is another client's")),
+	grant.Waiting:       oauth.Errorf(oauth.AuthorizationPending, "Nobody has answered yet."),
+	grant.TooSoon:       oauth.Errorf(oauth.SlowDown, "Please wait five seconds longer between two requests."),
+	grant.DeviceDenied:  oauth.Errorf(oauth.AccessDenied, "The device was turned away."),
+	grant.DeviceExpired: oauth.Errorf(oauth.ExpiredToken, "Nobody has answered in time. Please start again."),
+}
+
+// Redeem implements [Grant].
+func (g DeviceCode) Redeem(ctx context.Context, c client.Client, req oauth.TokenRequest) (Entitlement, error) {
+	if !req.DeviceCode.Is(secret.DevicePrefix) {
+		return Entitlement{}, invalidGrant(errors.New("this is no device code of ours"))
+	}
+	now := g.Clock.Now()
+	standing, err := g.Devices.PollDevice(ctx, req.DeviceCode.Hash(), c.ID, now)
+	if err != nil {
+		return Entitlement{}, err
+	}
+	if standing != grant.Approved {
+		return Entitlement{}, standings[standing]
+	}
+	known, outcome, err := g.Grants.Redeem(ctx, grant.Proof{Hash: req.DeviceCode.Hash(), ClientID: c.ID}, newFamily(g.Lifetimes, now), now)
+	if err != nil {
+		return Entitlement{}, err
+	}
+	if outcome != grant.Redeemed {
+		return Entitlement{}, invalidGrant(failures[outcome])
+	}
+	permit, err := g.Desk.Decide(ctx, known.Case(grant.RedeemDevice, c))
+	return begin(ctx, g.Grants, known, permit, err, now)
+}
