@@ -19,35 +19,71 @@ import (
 // check finds what contradicts itself or cannot work, and fills in what follows
 // from the rest. Each of its parts looks at the settings and nothing else, but
 // for key secrets, some of which stand in files.
-func (l *loader) check(s *Settings) {
+func (s *Settings) check(l *loader) {
 	checkListen(s, l.Findings)
 	checkDatabase(s, l.Findings)
 	checkIssuer(s, l.Findings)
-	checkTLS(s, l.Findings)
-	l.keySecrets(s)
+	checkTLS(s.TLSCertFile, s.TLSKeyFile, l.Findings)
+	l.keySecrets(s.KeySecrets, s.DB)
 	checkExpiry(s.Expiry, l.Findings)
 	checkKeys(s.Keys, l.Findings)
 	checkDeclared(s, l.Findings)
+	checkTelemetry(s.OTLPEndpoint, l.Findings)
 	if strings.TrimSpace(s.Name) == "" {
 		l.Add("name", "must not be empty")
 	}
 }
 
 func checkListen(s *Settings, f *strict.Findings) {
-	for _, one := range []struct{ path, address string }{
-		{"listen", s.Listen}, {"demo_listen", s.DemoListen},
-	} {
-		host, port, err := net.SplitHostPort(one.address)
-		if n, perr := strconv.ParseUint(port, 10, 16); err != nil || perr != nil || strconv.FormatUint(n, 10) != port {
-			f.Add(one.path, "must be host:port, such as 127.0.0.1:5556")
-			continue
-		}
-		if s.NoDB && !tenant.Loopback(host) {
+	checkAddresses(f, address{"listen", s.Listen}, address{"demo_listen", s.DemoListen})
+	s.AdminListen, s.MetricsListen = orOff(s.AdminListen), orOff(s.MetricsListen)
+	checkAddresses(f, address{"admin_listen", s.AdminListen}, address{"metrics_listen", s.MetricsListen})
+	for _, one := range []address{{"listen", s.Listen}, {"demo_listen", s.DemoListen}, {"admin_listen", s.AdminListen}, {"metrics_listen", s.MetricsListen}} {
+		if host, _, err := net.SplitHostPort(one.value); err == nil && s.NoDB && !tenant.Loopback(host) {
 			f.Add(one.path, "must be a loopback address such as 127.0.0.1 together with no_db, which everybody can log in to; choose a database to serve others")
 		}
 	}
 	if s.Listen == s.DemoListen && s.NoDB && !strings.HasSuffix(s.Listen, ":0") {
 		f.Add("demo_listen", "is the same address as listen")
+	}
+}
+
+// address is a setting that says where to listen.
+type address struct{ path, value string }
+
+// orOff makes nothing of what says that there is to be no listener.
+func orOff(value string) string {
+	if value == "off" {
+		return ""
+	}
+	return value
+}
+
+// checkAddresses looks at addresses to listen on. An empty one is of no listener; of
+// two that are the same only one could listen.
+func checkAddresses(f *strict.Findings, all ...address) {
+	for _, one := range all {
+		_, port, err := net.SplitHostPort(one.value)
+		n, perr := strconv.ParseUint(port, 10, 16)
+		bad := err != nil || perr != nil || strconv.FormatUint(n, 10) != port
+		switch {
+		case one.value == "" && (one.path == "admin_listen" || one.path == "metrics_listen"):
+		case bad && (one.path == "admin_listen" || one.path == "metrics_listen"):
+			f.Add(one.path, "must be host:port, such as 127.0.0.1:5558, or off")
+		case bad:
+			f.Add(one.path, "must be host:port, such as 127.0.0.1:5556")
+		}
+	}
+}
+
+// checkTelemetry looks at where traces are sent.
+func checkTelemetry(endpoint string, f *strict.Findings) {
+	if endpoint == "" {
+		return
+	}
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Host == "" || u.User != nil || u.Scheme != "http" && u.Scheme != "https" {
+		f.Add("otlp_endpoint", "must be a URL such as http://127.0.0.1:4318")
 	}
 }
 
@@ -101,19 +137,19 @@ func checkDeclared(s *Settings, f *strict.Findings) {
 	rules.Check(&declare.Resources{Clients: s.Clients, Connectors: s.Connectors, Users: s.Users}, f)
 }
 
-func checkTLS(s *Settings, f *strict.Findings) {
-	if s.TLSCertFile != "" && s.TLSKeyFile == "" {
+func checkTLS(certFile, keyFile string, f *strict.Findings) {
+	if certFile != "" && keyFile == "" {
 		f.Add("tls_cert_file", "needs tls_key_file")
 	}
-	if s.TLSKeyFile != "" && s.TLSCertFile == "" {
+	if keyFile != "" && certFile == "" {
 		f.Add("tls_key_file", "needs tls_cert_file")
 	}
 }
 
 // keySecrets reads the key secrets that stand in files, and checks them all.
-func (l *loader) keySecrets(s *Settings) {
+func (l *loader) keySecrets(secrets []secret.Value, db Database) {
 	seen := map[string]bool{}
-	for i, k := range s.KeySecrets {
+	for i, k := range secrets {
 		at := fmt.Sprintf("key_secrets[%d]", i)
 		text := string(k)
 		if file, ok := strings.CutPrefix(text, "file:"); ok {
@@ -123,8 +159,8 @@ func (l *loader) keySecrets(s *Settings) {
 				continue
 			}
 		}
-		s.KeySecrets[i] = secret.Value(strings.TrimSpace(text))
-		key, err := seal.ParseSecret(string(s.KeySecrets[i]))
+		secrets[i] = secret.Value(strings.TrimSpace(text))
+		key, err := seal.ParseSecret(string(secrets[i]))
 		switch {
 		case err != nil:
 			l.Add(at, `must be 32 random bytes in base64, or file: and a path; make one with "openssl rand -base64 32"`)
@@ -134,7 +170,7 @@ func (l *loader) keySecrets(s *Settings) {
 			seen[key.ID()] = true
 		}
 	}
-	if s.DB.Postgres() && len(s.KeySecrets) == 0 {
+	if db.Postgres() && len(secrets) == 0 {
 		l.Add("key_secrets", `is not set, and a Postgres database is worth nothing to a thief only if what it keeps is sealed; make one with "openssl rand -base64 32"`)
 	}
 }

@@ -20,9 +20,6 @@ import (
 	"dex/internal/base/strict"
 )
 
-// EnvPrefix begins the name of every environment variable that is a setting.
-const EnvPrefix = "DEX_WORKER_"
-
 // maxFile bounds the configuration file. One that names ten thousand users fits.
 const maxFile = 4 << 20
 
@@ -34,7 +31,7 @@ type (
 
 // Source is where settings come from.
 type Source struct {
-	Flags   *pflag.FlagSet // parsed, with the flags that [BindFlags] made; nil for none
+	Flags   *pflag.FlagSet // parsed, with the flags that [BindFlags] or [BindOverlordFlags] made; nil for none
 	Environ []string       // as [os.Environ] returns it
 
 	// ReadFile reads a file up to a limit, beyond which it fails. Nil reads
@@ -42,59 +39,70 @@ type Source struct {
 	ReadFile func(name string, limit int64) ([]byte, error)
 }
 
-// Load puts the settings together and checks them. The error is of type
-// [strict.Mistakes] and holds everything that is wrong.
-func Load(src Source) (*Settings, error) {
+// Load puts the settings of dex-worker together and checks them. The error is of type
+// [Mistakes] and holds everything that is wrong.
+func Load(src Source) (*Settings, error) { return assemble(&worker, src) }
+
+// LoadOverlord puts the settings of dex-overlord together and checks them.
+func LoadOverlord(src Source) (*Overlord, error) { return assemble(&overlord, src) }
+
+// assemble puts the settings of a program together.
+func assemble[S any](p *program[S], src Source) (*S, error) {
 	if src.ReadFile == nil {
 		src.ReadFile = readFile
 	}
 	l := loader{
 		Findings: strict.NewFindings(),
+		prefix:   p.prefix,
+		table:    p.table,
 		env:      environment(src.Environ),
 		read:     src.ReadFile,
 	}
-	s := new(Settings)
-	strict.SetDefaults(reflect.ValueOf(s).Elem())
+	s := new(S)
+	v := reflect.ValueOf(s).Elem()
+	strict.SetDefaults(v)
 
 	// The file is named by the outer layers, and yields to them.
-	overrides := l.overrides(src.Flags)
+	overrides, file := l.overrides(src.Flags), ""
 	for _, o := range overrides {
 		if o.name == "config" {
-			s.File = o.texts[len(o.texts)-1]
+			file = o.texts[len(o.texts)-1]
 		}
 	}
-	readable := s.File == "" || l.file(s)
+	readable := file == "" || l.file(file, s)
 	for _, o := range overrides {
-		l.apply(s, o)
+		l.apply(v, o)
 	}
 
 	if readable {
-		l.check(s)
+		p.check(s, &l)
 	}
 	if err := l.Err(); err != nil {
 		return nil, err
 	}
-	s.places = l.Places
+	p.keep(s, l.Places)
 	return s, nil
 }
 
 // loader is one run of [Load].
 type loader struct {
 	*strict.Findings
-	env  map[string]string
-	read func(name string, limit int64) ([]byte, error)
+	prefix string // of the environment
+	table  []setting
+	env    map[string]string
+	read   func(name string, limit int64) ([]byte, error)
 }
 
 // file reads the configuration file into s, and reports whether it could.
-func (l *loader) file(s *Settings) bool {
-	data, err := l.read(s.File, maxFile)
+func (l *loader) file(name string, s any) bool {
+	data, err := l.read(name, maxFile)
 	if err != nil {
-		l.AddAt(l.Places["config"], "", "cannot read the configuration file %s: %s", s.File, strict.Cause(err))
+		l.AddAt(l.Places["config"], "", "cannot read the configuration file %s: %s", name, strict.Cause(err))
 		return false
 	}
 	d := strict.Decoder{
 		Findings: l.Findings,
-		Name:     s.File,
+		Name:     name,
 		Expand:   func(text string) (string, error) { return strict.Expand(text, l.lookupEnv, l.read) },
 	}
 	return d.Decode(data, s)

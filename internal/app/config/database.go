@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"net/url"
 	"strings"
+
+	"dex/internal/base/secret"
 )
 
 // Database says where the database is: sqlite:FILE, postgres://… or
@@ -83,9 +85,11 @@ func (d Database) valid() error {
 
 // KeyFile returns the file in which a key secret is made and kept when no other
 // was given: beside an SQLite database. It returns nothing in every other case.
-func (s *Settings) KeyFile() string {
-	file := s.DB.File()
-	if file == "" || len(s.KeySecrets) > 0 {
+func (s *Settings) KeyFile() string { return keyFile(s.DB, s.KeySecrets) }
+
+func keyFile(db Database, secrets []secret.Value) string {
+	file := db.File()
+	if file == "" || len(secrets) > 0 {
 		return ""
 	}
 	return file + ".key"

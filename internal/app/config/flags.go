@@ -14,11 +14,39 @@ import (
 	"dex/internal/base/strict"
 )
 
+// EnvPrefix begins the name of every environment variable that is a setting of
+// dex-worker, OverlordPrefix of dex-overlord.
+const (
+	EnvPrefix      = "DEX_WORKER_"
+	OverlordPrefix = "DEX_OVERLORD_"
+)
+
+// program is what the settings of one program are.
+type program[S any] struct {
+	prefix string    // of its environment variables
+	table  []setting // those that are flags too
+	usages map[string]string
+	check  func(s *S, l *loader)
+	keep   func(s *S, places map[string]strict.Place)
+}
+
+// The programs. Their flags follow from their structs.
+var (
+	worker = program[Settings]{
+		prefix: EnvPrefix, table: tabulate(reflect.TypeFor[Settings](), EnvPrefix), usages: usages,
+		check: (*Settings).check, keep: func(s *Settings, places map[string]strict.Place) { s.places = places },
+	}
+	overlord = program[Overlord]{
+		prefix: OverlordPrefix, table: tabulate(reflect.TypeFor[Overlord](), OverlordPrefix), usages: overlordUsages,
+		check: (*Overlord).check, keep: func(s *Overlord, places map[string]strict.Place) { s.places = places },
+	}
+)
+
 // setting is a setting that is a flag and an environment variable too.
 type setting struct {
-	name   string // as in the file, or as the flag where the file does not have it
-	index  int    // of the field in [Settings]
-	flag   string
+	name   string   // as in the file, or as the flag where the file does not have it
+	index  int      // of the field in the struct
+	flags  []string // the first is its own name
 	env    []string // the first that is set counts
 	list   bool
 	kind   string // how the help shows its value
@@ -26,11 +54,9 @@ type setting struct {
 	hidden bool // not in the file
 }
 
-// settings is the one table of flags and environment variables. It follows from
-// the struct.
-var settings = tabulate(reflect.TypeFor[Settings]())
+func (s setting) flag() string { return s.flags[0] }
 
-func tabulate(t reflect.Type) []setting {
+func tabulate(t reflect.Type, prefix string) []setting {
 	var table []setting
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -38,11 +64,16 @@ func tabulate(t reflect.Type) []setting {
 			continue
 		}
 		s := setting{name: f.Tag.Get("yaml"), index: i, field: strict.FieldOf(f), list: f.Type.Kind() == reflect.Slice}
-		s.flag = strings.ReplaceAll(s.name, "_", "-")
+		s.flags = []string{strings.ReplaceAll(s.name, "_", "-")}
 		if own := f.Tag.Get("flag"); own != "" {
-			s.name, s.flag, s.hidden = own, own, true
+			s.name, s.flags, s.hidden = own, []string{own}, true
 		}
-		s.env = []string{EnvPrefix + strings.ToUpper(strings.ReplaceAll(s.flag, "-", "_"))}
+		if alias := f.Tag.Get("alias"); alias != "" {
+			s.flags = append(s.flags, alias)
+		}
+		for _, flag := range s.flags {
+			s.env = append(s.env, prefix+strings.ToUpper(strings.ReplaceAll(flag, "-", "_")))
+		}
 		if shared := f.Tag.Get("shared"); shared != "" {
 			s.env = append(s.env, shared)
 		}
@@ -78,13 +109,24 @@ func valueKind(t reflect.Type, f strict.Field) string {
 	return kind
 }
 
-// BindFlags adds a flag for each setting that can be one. Nothing is read from
-// them before [Load], which sees those that were set.
-func BindFlags(fs *pflag.FlagSet) {
-	for _, s := range settings {
-		f := fs.VarPF(&flagValue{setting: s}, s.flag, "", usages[s.name])
-		if s.kind == "bool" {
-			f.NoOptDefVal = "true"
+// BindFlags adds a flag for each setting of dex-worker that can be one. Nothing is
+// read from them before [Load], which sees those that were set.
+func BindFlags(fs *pflag.FlagSet) { worker.bind(fs) }
+
+// BindOverlordFlags adds a flag for each setting of dex-overlord that can be one.
+func BindOverlordFlags(fs *pflag.FlagSet) { overlord.bind(fs) }
+
+func (p *program[S]) bind(fs *pflag.FlagSet) {
+	for _, s := range p.table {
+		for i, name := range s.flags {
+			usage := p.usages[s.name]
+			if i > 0 {
+				usage = "the same as --" + s.flag()
+			}
+			f := fs.VarPF(&flagValue{setting: s}, name, "", usage)
+			if s.kind == "bool" {
+				f.NoOptDefVal = "true"
+			}
 		}
 	}
 }
@@ -129,7 +171,7 @@ type override struct {
 // not set, because many programs that start others can empty one but not drop it.
 func (l *loader) overrides(flags *pflag.FlagSet) []override {
 	var all []override
-	for _, s := range settings {
+	for _, s := range l.table {
 		if o := l.override(s, flags); o.texts != nil {
 			l.Places[s.name] = o.at
 			all = append(all, o)
@@ -139,26 +181,33 @@ func (l *loader) overrides(flags *pflag.FlagSet) []override {
 	return all
 }
 
-func (l *loader) override(s setting, flags *pflag.FlagSet) override {
-	if flags != nil && flags.Changed(s.flag) {
-		if v, ok := flags.Lookup(s.flag).Value.(*flagValue); ok {
-			return override{s, v.texts, strict.Outside("--" + s.flag)}
+func (l *loader) override(s setting, flags *pflag.FlagSet) (o override) {
+	for _, name := range s.flags {
+		if flags == nil || !flags.Changed(name) {
+			continue
+		}
+		if v, ok := flags.Lookup(name).Value.(*flagValue); ok {
+			if o.texts != nil {
+				l.AddAt(strict.Outside("--"+name), s.name, "is the same setting as %s, which is set too", o.at)
+				continue
+			}
+			o = override{s, v.texts, strict.Outside("--" + name)}
 		}
 	}
 	for _, name := range s.env {
-		if text := l.env[name]; text != "" {
-			return override{s, []string{text}, strict.Outside(name)}
+		if text := l.env[name]; text != "" && o.texts == nil {
+			o = override{s, []string{text}, strict.Outside(name)}
 		}
 	}
-	return override{}
+	return o
 }
 
 // apply gives a setting what a flag or the environment says. A list replaces what
 // the file says; nothing is merged.
-func (l *loader) apply(s *Settings, o override) {
+func (l *loader) apply(settings reflect.Value, o override) {
 	maps.DeleteFunc(l.Places, func(path string, _ strict.Place) bool { return strings.HasPrefix(path, o.name+"[") })
 	l.Places[o.name] = o.at
-	v := reflect.ValueOf(s).Elem().Field(o.index)
+	v := settings.Field(o.index)
 	if !o.list {
 		if err := strict.SetText(v, o.field, o.texts[len(o.texts)-1]); err != nil {
 			l.AddAt(o.at, o.name, "%s", err)
@@ -178,7 +227,7 @@ func (l *loader) apply(s *Settings, o override) {
 }
 
 // linked matches the variables that Kubernetes and Docker set for a service that
-// is called dex-worker. They are about its address, and nobody means them as
+// is called as the program is. They are about its address, and nobody means them as
 // settings.
 var linked = regexp.MustCompile(`^(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT|PORT_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)$`)
 
@@ -186,11 +235,15 @@ var linked = regexp.MustCompile(`^(SERVICE_HOST|SERVICE_PORT(_.*)?|PORT|PORT_[0-
 // setting.
 func (l *loader) strangers() {
 	var known, unknown []string
-	for _, s := range settings {
-		known = append(known, s.env[0])
+	for _, s := range l.table {
+		for _, name := range s.env {
+			if strings.HasPrefix(name, l.prefix) {
+				known = append(known, name)
+			}
+		}
 	}
 	for name := range l.env {
-		rest, ours := strings.CutPrefix(name, EnvPrefix)
+		rest, ours := strings.CutPrefix(name, l.prefix)
 		if ours && !slices.Contains(known, name) && !linked.MatchString(rest) {
 			unknown = append(unknown, name)
 		}

@@ -141,19 +141,99 @@ func TestABooleanFlagNeedsNoValue(t *testing.T) {
 }
 
 func TestEverySettingOfTheTopIsAFlagAndAVariable(t *testing.T) {
-	flags := pflag.NewFlagSet("", pflag.ContinueOnError)
-	BindFlags(flags)
-	for _, s := range settings {
-		f := flags.Lookup(s.flag)
-		if f == nil {
-			t.Fatalf("there is no flag for %s", s.name)
+	for _, program := range []struct {
+		prefix string
+		table  []setting
+		bind   func(*pflag.FlagSet)
+	}{{EnvPrefix, worker.table, BindFlags}, {OverlordPrefix, overlord.table, BindOverlordFlags}} {
+		flags := pflag.NewFlagSet("", pflag.ContinueOnError)
+		program.bind(flags)
+		for _, s := range program.table {
+			for i, name := range s.flags {
+				f := flags.Lookup(name)
+				if f == nil {
+					t.Fatalf("there is no flag for %s", s.name)
+				}
+				if f.Usage == "" || s.env[i] != program.prefix+strings.ToUpper(strings.ReplaceAll(name, "-", "_")) {
+					t.Errorf("%s: usage %q, environment %v", name, f.Usage, s.env)
+				}
+			}
 		}
-		if f.Usage == "" || s.env[0] != EnvPrefix+strings.ToUpper(strings.ReplaceAll(s.flag, "-", "_")) {
-			t.Errorf("%s: usage %q, environment %v", s.flag, f.Usage, s.env)
+		if len(program.table) < 17 {
+			t.Errorf("%d settings are flags", len(program.table))
 		}
 	}
-	if n := len(settings); n != 19 {
-		t.Errorf("%d settings are flags", n)
+}
+
+func TestASettingByItsOtherName(t *testing.T) {
+	for name, test := range map[string]struct{ args, environ []string }{
+		"as a flag":          {args: []string{"--db-url=sqlite:dex.db"}},
+		"in the environment": {environ: []string{"DEX_WORKER_DB_URL=sqlite:dex.db"}},
+		"a flag beats both":  {args: []string{"--db-url=sqlite:dex.db"}, environ: []string{"DEX_WORKER_DB=sqlite:x", "DEX_WORKER_DB_URL=sqlite:y"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if s := mustLoad(t, nil, append(test.args, "--issuer=https://a.example"), test.environ); s.DB != "sqlite:dex.db" {
+				t.Errorf("the database is %s", s.DB)
+			}
+		})
+	}
+	_, err := load(t, nil, []string{"--db=sqlite:a.db", "--db-url=sqlite:b.db", "--issuer=https://a.example"}, nil)
+	if err == nil || err.Error() != "--db-url: is the same setting as --db, which is set too" {
+		t.Errorf("two that contradict each other: %v", err)
+	}
+}
+
+func TestListenersThatCanBeSwitchedOff(t *testing.T) {
+	s := mustLoad(t, nil, []string{"--no-db"}, nil)
+	if s.AdminListen != "127.0.0.1:5558" || s.MetricsListen != "" {
+		t.Errorf("by default %q and %q", s.AdminListen, s.MetricsListen)
+	}
+	for _, off := range []string{"--admin-listen=off", "--admin-listen="} {
+		if s := mustLoad(t, nil, []string{"--no-db", off, "--metrics-listen=127.0.0.1:9"}, nil); s.AdminListen != "" || s.MetricsListen != "127.0.0.1:9" {
+			t.Errorf("%s: %q and %q", off, s.AdminListen, s.MetricsListen)
+		}
+	}
+	_, err := load(t, nil, []string{"--no-db", "--admin-listen=0.0.0.0:1", "--metrics-listen=x", "--otlp-endpoint=collector:4317"}, nil)
+	const want = "--metrics-listen: must be host:port, such as 127.0.0.1:5558, or off\n" +
+		"--admin-listen: must be a loopback address such as 127.0.0.1 together with no_db, which everybody can log in to; choose a database to serve others\n--otlp-endpoint: must be a URL such as http://127.0.0.1:4318"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+func loadOverlord(args ...string) (*Overlord, error) {
+	flags := pflag.NewFlagSet("dex-overlord", pflag.ContinueOnError)
+	BindOverlordFlags(flags)
+	if err := flags.Parse(args); err != nil {
+		return nil, err
+	}
+	return LoadOverlord(Source{Flags: flags, ReadFile: files{"dex-overlord.yaml": "db_url: postgres://db/dex\nkeys: {rotation: 60d}\naudit: {}\n"}.read})
+}
+
+func TestTheOverlordTakesTheFlagsOfOld(t *testing.T) {
+	s, err := loadOverlord("--db-url=postgres://db/dex", "--key-secrets="+testKey, "--key-period=48h", "--gc-interval=1h", "--admin-listen=127.0.0.1:1", "--db-migrate=false")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.DB != "postgres://db/dex" || s.Keys.Rotation != 48*time.Hour || s.KeyPeriod != 48*time.Hour || s.GCInterval != time.Hour || s.AdminListen != "127.0.0.1:1" || s.DBMigrate {
+		t.Errorf("%+v", s)
+	}
+	s, err = loadOverlord("--config=dex-overlord.yaml", "--key-secrets="+testKey)
+	if err != nil || s.KeyPeriod != 60*24*time.Hour || s.AdminListen != "127.0.0.1:5557" || !s.DBMigrate || s.Where("keys.rotation") != "dex-overlord.yaml:2:18" {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+func TestTheOverlordNamesEveryMistake(t *testing.T) {
+	for want, args := range map[string][]string{
+		"db_url: is not set: say --db-url postgres://…, the database of the workers\n--gc-interval: must be 1s at least": {"--gc-interval=0s"},
+		"--key-period: must be a duration such as 90s, 10m, 24h or 30d":                                                  {"--db=sqlite:x.db", "--key-period=soon"},
+		"keys.rotation: must be longer than keys.lead, which is 25h":                                                     {"--db=sqlite:x.db", "--key-period=1h"},
+		"--key-period: is the same setting as keys.rotation, which is set too":                                           {"--config=dex-overlord.yaml", "--key-secrets=" + testKey, "--key-period=48h"},
+	} {
+		if _, err := loadOverlord(args...); err == nil || err.Error() != want {
+			t.Errorf("%v: %v\nwant %s", args, err, want)
+		}
 	}
 }
 

@@ -19,12 +19,18 @@ type Settings struct {
 
 	// The address that the server listens on, as host:port. Port 0 takes a free one.
 	Listen string `yaml:"listen" default:"127.0.0.1:5556"`
+	// The address that the administrators' API listens on, as host:port; off for none. It speaks TLS as listen does.
+	AdminListen string `yaml:"admin_listen" default:"127.0.0.1:5558"`
+	// The address at which Prometheus finds metrics, as host:port, under /metrics; off for none.
+	MetricsListen string `yaml:"metrics_listen" default:"off"`
+	// The URL of an OpenTelemetry collector (OTLP over HTTP) that traces are sent to. Without one, none are.
+	OTLPEndpoint string `yaml:"otlp_endpoint" format:"uri"`
 	// The address of the demo application that comes with no_db, as host:port.
 	DemoListen string `yaml:"demo_listen" default:"127.0.0.1:5555"`
 	// Try dex without a database: everything is kept in memory and lost at the end. Loopback addresses only.
 	NoDB bool `yaml:"no_db"`
 	// The database: sqlite:FILE for one machine, postgres://… for several.
-	DB Database `yaml:"db"`
+	DB Database `yaml:"db" alias:"db-url"`
 	// The most connections to the database at once.
 	DBMaxOpenConns int `yaml:"db_max_open_conns" default:"16" min:"1" max:"1000"`
 	// The most connections to the database that are kept while idle.
@@ -61,6 +67,10 @@ type Settings struct {
 	Expiry Expiry `yaml:"expiry"`
 	// The keys that tokens are signed with.
 	Keys Keys `yaml:"keys"`
+	// Where the record of what was done is sent, beside the database.
+	Audit Audit `yaml:"audit"`
+	// How mail is sent.
+	Mail Mail `yaml:"mail"`
 	// The people of the local connector that this file keeps. Others are kept in the database.
 	Users []declare.User `yaml:"users"`
 	// The applications that people log in to.
@@ -70,6 +80,12 @@ type Settings struct {
 
 	places map[string]strict.Place
 }
+
+// Audit says where the record of what was done is sent.
+type Audit struct{}
+
+// Mail says how mail is sent.
+type Mail struct{}
 
 // Expiry says how long things last. Lifetimes are written like 10m, 24h or 30d,
 // in whole seconds.

@@ -2,25 +2,49 @@
 
 package config
 
-// usages are the comments of the settings, for the help of their flags.
-var usages = map[string]string{
-	"config":                 "the YAML file that settings are read from",
-	"listen":                 "the address that the server listens on, as host:port",
-	"demo_listen":            "the address of the demo application that comes with no_db, as host:port",
-	"no_db":                  "try dex without a database: everything is kept in memory and lost at the end",
-	"db":                     "the database: sqlite:FILE for one machine, postgres://… for several",
-	"db_max_open_conns":      "the most connections to the database at once",
-	"db_max_idle_conns":      "the most connections to the database that are kept while idle",
-	"issuer":                 "the public URL of this service, exactly as applications know it: https, or http on a loopback host; no slash at its end",
-	"name":                   "what the service is called on its pages",
-	"key_secrets":            "the secrets that seal what the database keeps: 32 bytes each in base64, or file:PATH of a file that holds it",
-	"tls_cert_file":          "the certificate chain in PEM with which the server speaks TLS itself",
-	"tls_key_file":           "the private key of tls_cert_file in PEM",
-	"trusted_proxies":        "the networks whose X-Forwarded-For header is believed",
-	"outbound_allow_private": "private networks that connectors may reach",
-	"theme":                  "a folder whose files replace the built-in templates, styles and messages of the same path",
-	"templates_reload":       "read the theme anew for each page, for whoever edits it",
-	"log_level":              "the least important lines that are logged",
-	"log_format":             "how a line of the log looks",
-	"duties":                 "rotate keys and clear away what has expired in this process too",
-}
+// The comments of the settings, for the help of their flags.
+var (
+	usages = map[string]string{
+		"config":                 "the YAML file that settings are read from",
+		"listen":                 "the address that the server listens on, as host:port",
+		"admin_listen":           "the address that the administrators' API listens on, as host:port; off for none",
+		"metrics_listen":         "the address at which Prometheus finds metrics, as host:port, under /metrics; off for none",
+		"otlp_endpoint":          "the URL of an OpenTelemetry collector (OTLP over HTTP) that traces are sent to",
+		"demo_listen":            "the address of the demo application that comes with no_db, as host:port",
+		"no_db":                  "try dex without a database: everything is kept in memory and lost at the end",
+		"db":                     "the database: sqlite:FILE for one machine, postgres://… for several",
+		"db_max_open_conns":      "the most connections to the database at once",
+		"db_max_idle_conns":      "the most connections to the database that are kept while idle",
+		"issuer":                 "the public URL of this service, exactly as applications know it: https, or http on a loopback host; no slash at its end",
+		"name":                   "what the service is called on its pages",
+		"key_secrets":            "the secrets that seal what the database keeps: 32 bytes each in base64, or file:PATH of a file that holds it",
+		"tls_cert_file":          "the certificate chain in PEM with which the server speaks TLS itself",
+		"tls_key_file":           "the private key of tls_cert_file in PEM",
+		"trusted_proxies":        "the networks whose X-Forwarded-For header is believed",
+		"outbound_allow_private": "private networks that connectors may reach",
+		"theme":                  "a folder whose files replace the built-in templates, styles and messages of the same path",
+		"templates_reload":       "read the theme anew for each page, for whoever edits it",
+		"log_level":              "the least important lines that are logged",
+		"log_format":             "how a line of the log looks",
+		"duties":                 "rotate keys and clear away what has expired in this process too",
+	}
+	overlordUsages = map[string]string{
+		"config":                 "the YAML file that settings are read from",
+		"admin_listen":           "the address that the overlord's API listens on, as host:port; off for none",
+		"metrics_listen":         "the address at which Prometheus finds metrics, as host:port, under /metrics; off for none",
+		"otlp_endpoint":          "the URL of an OpenTelemetry collector (OTLP over HTTP) that traces are sent to",
+		"tls_cert_file":          "the certificate chain in PEM with which the API speaks TLS",
+		"tls_key_file":           "the private key of tls_cert_file in PEM",
+		"trusted_proxies":        "the networks whose X-Forwarded-For header is believed",
+		"db_url":                 "the database: postgres://…, or sqlite:FILE of a worker on the same machine",
+		"db_max_open_conns":      "the most connections to the database at once",
+		"db_migrate":             "bring the database to what this program needs when it starts",
+		"key_secrets":            "the secrets that seal what the database keeps: the same as those of the workers",
+		"gc_interval":            "how often what has expired is cleared away",
+		"key_period":             "how long a key signs before the next one does; the same as keys.rotation",
+		"bootstrap_secret_file":  "the file that the one-time secret for the first administrator is written to, readable by nobody else",
+		"outbound_allow_private": "private networks that may be reached, to deliver mail and the record of what was done",
+		"log_level":              "the least important lines that are logged",
+		"log_format":             "how a line of the log looks",
+	}
+)
