@@ -95,16 +95,22 @@ type knownRow struct {
 	authTime, sessionCreated, idleUntil, sessionExpires instant
 }
 
-func (r *knownRow) into() []any {
+// ofGrant takes what [grantColumns] names.
+func (r *knownRow) ofGrant() []any {
 	a, f := &r.known.Authorization, &r.known.Family
 	return []any{
 		&a.ID, &a.ClientID, &a.UserID, &a.SessionID, &a.ConnectorID, &a.Subject,
 		&r.scopes, document{&a.Audience}, &a.Nonce, (*instant)(&a.AuthTime), document{&a.Methods}, (*instant)(&a.IssuedAt), &a.SupportCode,
 		&f.Generation, (*instant)(&f.RotatedAt), (*instant)(&f.IdleUntil), (*instant)(&f.ExpiresAt), (*instant)(&r.known.RevokedAt),
+	}
+}
+
+func (r *knownRow) into() []any {
+	return append(r.ofGrant(),
 		&r.username, &r.email, &r.verified, &r.name, &r.disabled, &r.notBefore, &r.role, document{&r.memberOf}, &r.version, &r.created, &r.updated,
 		&r.profile, &r.data, &r.checked,
 		&r.connectorID, &r.subject, &r.methods, &r.authTime, &r.sessionCreated, &r.idleUntil, &r.sessionExpires,
-	}
+	)
 }
 
 // assemble returns what was read. What was not there stays nil.
@@ -285,18 +291,25 @@ func (t *Tenant) KeepConsent(ctx context.Context, userID, clientID string, allow
 // RevokeConsent implements [grant.Store].
 func (t *Tenant) RevokeConsent(ctx context.Context, userID, clientID string, now time.Time) error {
 	return t.db.inTx(ctx, func(tx hand) error {
-		forgotten, err := tx.exec(ctx, `
-			DELETE FROM consents WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3`, t.id, userID, clientID)
-		if err != nil {
-			return err
-		}
-		revoked, err := tx.exec(ctx, `
-			UPDATE grants SET revoked_at = $4, revoked_reason = $5
-			WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3 AND revoked_at IS NULL`,
-			t.id, userID, clientID, instant(now), string(audit.ConsentRevoked))
-		if err != nil || forgotten+revoked == 0 {
+		changed, err := t.forgetConsent(ctx, tx, userID, clientID, now)
+		if err != nil || !changed {
 			return err
 		}
 		return t.record(ctx, tx, audit.Event{At: now, Kind: audit.ConsentRevoked, Actor: userID, UserID: userID, ClientID: clientID})
 	})
+}
+
+// forgetConsent forgets a consent, and revokes the grants that rest on it. It reports
+// whether there was anything.
+func (t *Tenant) forgetConsent(ctx context.Context, tx hand, userID, clientID string, now time.Time) (bool, error) {
+	forgotten, err := tx.exec(ctx, `
+		DELETE FROM consents WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3`, t.id, userID, clientID)
+	if err != nil {
+		return false, err
+	}
+	revoked, err := tx.exec(ctx, `
+		UPDATE grants SET revoked_at = $4, revoked_reason = $5
+		WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3 AND revoked_at IS NULL`,
+		t.id, userID, clientID, instant(now), string(audit.ConsentRevoked))
+	return forgotten+revoked > 0, err
 }

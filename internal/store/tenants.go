@@ -39,6 +39,17 @@ func (db *DB) Tenant(ctx context.Context, id string) (*Tenant, error) {
 	return t, nil
 }
 
+// TenantOf returns the view of the tenant that has an issuer. It returns a fault of
+// kind NotFound if there is none.
+func (db *DB) TenantOf(ctx context.Context, issuer string) (*Tenant, error) {
+	var id string
+	err := db.reader().row(ctx, `SELECT id FROM tenants WHERE issuer = $1`, issuer).Scan(&id)
+	if err != nil {
+		return nil, notFound(err, "No tenant has this issuer.")
+	}
+	return db.Tenant(ctx, id)
+}
+
 // EnsureTenant returns the tenant, which it creates if there is none. It returns a
 // fault of kind Conflict if the tenant exists under another issuer, or the issuer
 // under another tenant: tokens in the field name the old one, so that is not

@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"dex/internal/admin/api"
 	"dex/internal/app/config"
 	"dex/internal/base/clock"
 	"dex/internal/base/fault"
@@ -33,6 +34,10 @@ type Options struct {
 	Clock clock.Clock      // instead of the database's time
 	Kinds []connector.Kind // instead of all kinds of connectors
 	DB    *store.DB        // instead of the database that the settings name; it stays open
+
+	Admin        net.Listener // of the administrators' API; nil for none
+	AdminAddress string       // of it, as its clients know it
+	AdminRate    api.Rate     // of its callers; zero is its default
 }
 
 // Worker is the user-facing server.
@@ -45,6 +50,7 @@ type Worker struct {
 	keys     *seal.Ring
 
 	serving atomic.Pointer[http.Handler] // nil until everything is there
+	admin   atomic.Pointer[http.Handler] // the same for operators
 	waiting atomic.Pointer[string]       // what for
 	db      *store.DB
 	parts   *parts
@@ -96,7 +102,7 @@ func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var beside sync.WaitGroup
-	failed := make(chan error, 1)
+	failed := make(chan error, 2)
 	beside.Go(func() {
 		err := w.open(ctx)
 		switch {
@@ -107,6 +113,14 @@ func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
 			stop()
 		}
 	})
+	if w.options.Admin != nil {
+		beside.Go(func() {
+			if err := w.serveAdmin(ctx, w.options.Admin); err != nil && ctx.Err() == nil {
+				failed <- err
+				stop()
+			}
+		})
+	}
 	server := httpx.NewServer(w.Handler(), w.log)
 	err := httpx.Serve(ctx, listener, server, drain)
 	stop()
@@ -174,7 +188,7 @@ func (w *Worker) assemble(ctx context.Context) error {
 	}
 	w.parts = p
 	w.serving.Store(&p.handler)
-	return nil
+	return w.putAdmin()
 }
 
 func (w *Worker) openStore(ctx context.Context) (*store.DB, error) {

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"dex/internal/admin/api"
 	"dex/internal/app/config"
 	"dex/internal/app/worker"
 	"dex/internal/base/clock"
@@ -30,6 +31,7 @@ import (
 // Server is a worker under test.
 type Server struct {
 	URL    string // the issuer
+	Admin  string // the address of the administrators' API
 	Clock  *clock.Fake
 	DB     *store.DB
 	Tenant *store.Tenant
@@ -55,6 +57,9 @@ type Options struct {
 	Issuer string
 	Kinds  []connector.Kind
 	Log    *slog.Logger
+	// AdminRate is how much one operator may ask of the administrators' API; zero is
+	// as much as a test likes.
+	AdminRate api.Rate
 }
 
 // Password is the password of every user in [BaseConfig].
@@ -100,13 +105,23 @@ func Start(t testing.TB, o Options) *Server {
 			return d.DialContext(ctx, network, listener.Addr().String())
 		}
 	}
+	if o.AdminRate == (api.Rate{}) {
+		o.AdminRate = api.Rate{PerSecond: 1e6, Burst: 1e6}
+	}
 	if s.Clock == nil {
 		s.Clock = &clock.Fake{}
 	}
 	if s.DB == nil {
 		s.DB = storetest.Open(t, storetest.WithClock(s.Clock))
 	}
-	s.Worker, err = worker.New(Settings(t, s.URL, o), worker.Options{Clock: s.Clock, DB: s.DB, Kinds: o.Kinds, Log: o.Log})
+	beside, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Admin = "http://" + beside.Addr().String()
+	s.Worker, err = worker.New(Settings(t, s.URL, o), worker.Options{
+		Clock: s.Clock, DB: s.DB, Kinds: o.Kinds, Log: o.Log, AdminAddress: s.Admin, AdminRate: o.AdminRate,
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,6 +140,9 @@ func Start(t testing.TB, o Options) *Server {
 		server.Start()
 	}
 	t.Cleanup(server.Close)
+	operators := &httptest.Server{Listener: beside, Config: &http.Server{Handler: s.Worker.AdminHandler()}}
+	operators.Start()
+	t.Cleanup(operators.Close)
 	return s
 }
 

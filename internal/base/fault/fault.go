@@ -32,6 +32,10 @@ func (k Kind) String() string {
 	return fmt.Sprintf("kind(%d)", uint8(k))
 }
 
+// ErrChanged is the cause of a fault of kind [Conflict] if what the caller wants to
+// change is not any more what they have seen: they look again, and decide anew.
+var ErrChanged = errors.New("it has changed meanwhile")
+
 // Error is a fault with a message that is fit for the person who asked.
 type Error struct {
 	Kind    Kind

@@ -14,12 +14,21 @@ import (
 
 // WriteJSON answers with v. Nothing is written if v cannot be encoded.
 func WriteJSON(w http.ResponseWriter, status int, v any) error {
+	return writeJSON(w, jsonType, status, v)
+}
+
+// WriteProblem is WriteJSON for problem details, RFC 9457.
+func WriteProblem(w http.ResponseWriter, status int, v any) error {
+	return writeJSON(w, problemType, status, v)
+}
+
+func writeJSON(w http.ResponseWriter, contentType []string, status int, v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
 	h := w.Header()
-	h["Content-Type"] = jsonType
+	h["Content-Type"] = contentType
 	h["Cache-Control"] = noStore
 	h["X-Content-Type-Options"] = noSniff
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
@@ -30,9 +39,10 @@ func WriteJSON(w http.ResponseWriter, status int, v any) error {
 
 // Header values that many answers share; net/http only reads them.
 var (
-	jsonType = []string{"application/json"}
-	noStore  = []string{"no-store"}
-	noSniff  = []string{"nosniff"}
+	jsonType    = []string{"application/json"}
+	problemType = []string{"application/problem+json"}
+	noStore     = []string{"no-store"}
+	noSniff     = []string{"nosniff"}
 )
 
 // Document is an answer that is the same for everybody and made beforehand, such

@@ -25,6 +25,7 @@ const (
 	RefreshReused   Kind = "refresh.reuse"
 	GrantDenied     Kind = "grant.denied"
 	TokenRevoked    Kind = "token.revoked"
+	GrantRevoked    Kind = "grant.revoked"
 	UserCreated     Kind = "user.created"
 	UserDisabled    Kind = "user.disabled"
 	UserEnabled     Kind = "user.enabled"

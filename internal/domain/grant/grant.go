@@ -145,5 +145,36 @@ type Store interface {
 	TokenRevoked(ctx context.Context, token string) (bool, error)
 }
 
+// Standing is a grant that counts, as operators see it.
+type Standing struct {
+	Authorization
+	Family Family
+}
+
+// Consent is what somebody has allowed a client.
+type Consent struct {
+	UserID    string
+	ClientID  string
+	Scopes    oauth.Scopes
+	UpdatedAt time.Time
+}
+
+// Register is the grants and consents as operators see and end them.
+type Register interface {
+	// Grants returns some grants of an account that a client may still get something
+	// of, in the order of their ids, from after one on.
+	Grants(ctx context.Context, userID, after string, most int) ([]Standing, error)
+	// WithdrawGrant revokes a grant with everything that came of it. Revoking what is
+	// revoked already, or is not there, changes nothing.
+	WithdrawGrant(ctx context.Context, id string, by audit.By) error
+	// WithdrawGrants revokes all grants of an account.
+	WithdrawGrants(ctx context.Context, userID string, by audit.By) error
+	// Consents returns some consents of an account, in the order of their clients' ids,
+	// from after one on.
+	Consents(ctx context.Context, userID, after string, most int) ([]Consent, error)
+	// WithdrawConsent forgets a consent, and revokes the grants that rest on it.
+	WithdrawConsent(ctx context.Context, userID, clientID string, by audit.By) error
+}
+
 // NewID returns a fresh id for a grant.
 func NewID() string { return "gra_" + strings.ToLower(rand.Text()) }

@@ -10,6 +10,7 @@ import (
 
 	"dex/internal/base/fault"
 	"dex/internal/base/secret"
+	"dex/internal/domain/audit"
 	"dex/internal/domain/credential"
 	"dex/internal/domain/user"
 	"dex/internal/protocol/oauth"
@@ -101,4 +102,17 @@ type Store interface {
 	// EndSession ends a session and revokes the grants that are bound to it. Ending
 	// one that has ended already changes nothing.
 	EndSession(ctx context.Context, id string, now time.Time) error
+}
+
+// Register is the sessions as operators see and end them.
+type Register interface {
+	// Sessions returns some sessions of an account, in the order of their ids, from
+	// after one on. Those that have run out are not among them.
+	Sessions(ctx context.Context, userID, after string, most int) ([]Session, error)
+	// TerminateSession ends a session and revokes the grants that are bound to it.
+	// Ending one that has ended already changes nothing.
+	TerminateSession(ctx context.Context, id string, by audit.By) error
+	// TerminateSessions ends all sessions of an account. It returns a fault of kind
+	// NotFound if there is no such account.
+	TerminateSessions(ctx context.Context, userID string, by audit.By) error
 }

@@ -1,0 +1,72 @@
+package api
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"dex/internal/base/clock"
+	"dex/internal/base/seal"
+	"dex/internal/domain/audit"
+	"dex/internal/domain/role"
+)
+
+type nobody struct{}
+
+func (nobody) Realm(context.Context, string) (*Realm, error) { return nil, nil }
+
+func put(t *testing.T, routes ...Route) error {
+	t.Helper()
+	ring, err := seal.NewRing(seal.NewSecret())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var noun Noun
+	for _, r := range routes {
+		noun = append(noun, Handle(r, func(context.Context, *Call, *struct{}) (*Done, error) { return &Done{}, nil }))
+	}
+	_, err = New(Options{
+		Nouns: []Noun{noun}, Authority: nobody{}, Cursors: ring.Box("cursor"), Clock: &clock.Fake{},
+		Receipts: func(context.Context, string) (audit.Receipts, error) { return nil, nil },
+	})
+	return err
+}
+
+func TestARouteThatDoesNotSayWhatItTakesKeepsTheServerFromStarting(t *testing.T) {
+	good := Route{ID: "list-things", Method: "GET", Path: "/things", Summary: "List things", Scope: role.Read(role.Users)}
+	with := func(change func(r *Route)) Route {
+		r := good
+		change(&r)
+		return r
+	}
+	for _, tt := range []struct {
+		name   string
+		routes []Route
+		wrong  string // nothing: it starts
+	}{
+		{"one that does", []Route{good}, ""},
+		{"a public one", []Route{with(func(r *Route) { r.Scope, r.Public = "", true })}, ""},
+		{"no scope", []Route{with(func(r *Route) { r.Scope = "" })}, "declares no scope"},
+		{"a scope, and public", []Route{with(func(r *Route) { r.Public = true })}, "is public"},
+		{"a scope that nobody has", []Route{with(func(r *Route) { r.Scope = "dex:moon:read" })}, "none of the API's"},
+		{"a scope of another kind", []Route{with(func(r *Route) { r.Scope = "openid" })}, "none of the API's"},
+		{"no name", []Route{with(func(r *Route) { r.ID = "" })}, "no id"},
+		{"no method", []Route{with(func(r *Route) { r.Method = "" })}, "method"},
+		{"no path", []Route{with(func(r *Route) { r.Path = "things" })}, "path"},
+		{"a change that is not guarded", []Route{with(func(r *Route) { r.Method = "PUT" })}, "does not guard"},
+		{"a look that is guarded", []Route{with(func(r *Route) { r.Guarded = true })}, "guards"},
+		{"a look that creates", []Route{with(func(r *Route) { r.Creates = true })}, "creates"},
+		{"two of one name", []Route{good, with(func(r *Route) { r.Path = "/others" })}, "twice"},
+		{"two at one place", []Route{good, with(func(r *Route) { r.ID = "see-things" })}, "twice"},
+		{"two that a path cannot tell apart", []Route{
+			with(func(r *Route) { r.ID, r.Path = "a", "/things/{a}/x" }), with(func(r *Route) { r.ID, r.Path = "b", "/things/y/{b}" }),
+		}, "conflicts"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			err := put(t, tt.routes...)
+			if tt.wrong == "" && err != nil || tt.wrong != "" && (err == nil || !strings.Contains(err.Error(), tt.wrong)) {
+				t.Errorf("got %v, want %q", err, tt.wrong)
+			}
+		})
+	}
+}

@@ -1,0 +1,187 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/netip"
+	"time"
+
+	"dex/internal/admin/resource"
+	"dex/internal/base/fault"
+	"dex/internal/domain/audit"
+	"dex/internal/domain/role"
+	"dex/internal/protocol/oauth"
+)
+
+// Of leads from a tenant's id to what is kept of it. It returns a fault of kind
+// NotFound if there is no such tenant.
+type Of[T any] func(ctx context.Context, tenant string) (T, error)
+
+// Call is one request that has been let in: who asks, about which tenant, and on
+// which conditions.
+type Call struct {
+	Actor   string // a user's id, or that of a client which acts for itself
+	Client  string // by which application
+	Tenant  string // that the request is about
+	Scopes  oauth.Scopes
+	Version int64 // that the caller has seen; zero is whichever
+	Remote  netip.Addr
+	At      time.Time
+
+	route    Route
+	filter   string             // the query without what tells parts of a list apart
+	receipts Of[audit.Receipts] // nil if the request is not to be sent again
+	receipt  audit.Receipt      // without its answer
+	server   *Server
+}
+
+type callKey struct{}
+
+func callOf(ctx context.Context) *Call {
+	c, _ := ctx.Value(callKey{}).(*Call)
+	return c
+}
+
+// By says for the record who does this. What creates something says it by
+// [Call.Promise].
+func (c *Call) By() audit.By {
+	if c.route.Creates {
+		panic("api: " + c.route.ID + " creates something, and keeps no receipt")
+	}
+	return audit.By{Actor: c.Actor, RemoteAddr: c.address(), At: c.At}
+}
+
+// Promise is [Call.By] for what creates something. The answer is made before the
+// deed, and kept with it: who has not heard it can ask again, and nothing is done
+// twice.
+func (c *Call) Promise(answer any) (audit.By, error) {
+	by := audit.By{Actor: c.Actor, RemoteAddr: c.address(), At: c.At}
+	if c.receipts == nil {
+		return by, nil
+	}
+	kept, err := json.Marshal(answer)
+	if err != nil {
+		return by, err
+	}
+	receipt := c.receipt
+	receipt.Answer = kept
+	by.Receipt = &receipt
+	return by, nil
+}
+
+func (c *Call) address() string {
+	if !c.Remote.IsValid() {
+		return ""
+	}
+	return c.Remote.String()
+}
+
+// answered returns what was answered to this request when it came before; nothing if
+// it comes for the first time.
+func answered[O any](ctx context.Context, c *Call) (*O, error) {
+	if c.receipts == nil {
+		return nil, nil
+	}
+	kept, err := c.receipts(ctx, c.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	receipt, err := kept.Receipt(ctx, c.Actor, c.receipt.Key)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	if receipt.Request != c.receipt.Request {
+		return nil, resource.NewProblem(http.StatusUnprocessableEntity, resource.KeyReused,
+			"The Idempotency-Key has come with another request before. Take a fresh one for each request.")
+	}
+	out := new(O)
+	return out, json.Unmarshal(receipt.Answer, out)
+}
+
+// Need says whether the token has all of the scopes, for an operation that finds out
+// what it takes only when it has read the request.
+func (c *Call) Need(scopes ...string) error {
+	if missing := oauth.Scopes(scopes).Without(c.Scopes); len(missing) > 0 {
+		return &scopeError{missing: missing}
+	}
+	return nil
+}
+
+// MayGive says whether the caller may give scopes, or a role that has them, to
+// somebody: nobody gives away what their own token has not.
+func (c *Call) MayGive(scopes oauth.Scopes) error {
+	for _, s := range scopes {
+		if role.IsAdministrative(s) && !c.Scopes.Contains(s) {
+			return fault.New(fault.Denied, "You cannot give away %s: your own token does not have it.", s)
+		}
+	}
+	return nil
+}
+
+// scopeError says that a token lacks scopes.
+type scopeError struct{ missing oauth.Scopes }
+
+func (e *scopeError) Error() string { return "the token lacks " + e.missing.String() }
+
+// Paging is what every list takes.
+type Paging struct {
+	Cursor string `query:"cursor" maxLength:"2048" doc:"Where to go on: the next of the part before."`
+	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50" doc:"How many things to return at most."`
+}
+
+// After opens the cursor: where the part begins that is asked for. The cursor is good
+// for the same list of the same tenant with the same filter, and for nothing else.
+func (c *Call) After(p Paging) (string, error) {
+	if p.Cursor == "" {
+		return "", nil
+	}
+	after, err := c.server.cursors.open(p.Cursor, c.Tenant, c.route.ID, c.filter)
+	if err != nil {
+		return "", &resource.Problem{
+			Status: http.StatusUnprocessableEntity, Title: http.StatusText(http.StatusUnprocessableEntity), Code: resource.Invalid,
+			Detail: "The cursor is not of this list. Begin at the start, without one.",
+			Errors: []resource.Mistake{{Location: "query.cursor", Message: "is not of this list with this filter"}},
+		}
+	}
+	return after, nil
+}
+
+// listed answers with a part of a list; next is where the following one begins, empty
+// at the end.
+func listed[T, R any](c *Call, items []T, next string, wire func(T) R) *Answer[resource.List[R]] {
+	out := &Answer[resource.List[R]]{Body: resource.List[R]{Items: make([]R, 0, len(items))}}
+	for _, item := range items {
+		out.Body.Items = append(out.Body.Items, wire(item))
+	}
+	if next != "" {
+		out.Body.Next = c.server.cursors.seal(next, c.Tenant, c.route.ID, c.filter)
+	}
+	return out
+}
+
+// cut is for stores that return things in the order of their keys: asked for one more
+// than the limit, it tells whether something follows.
+func cut[T any](items []T, limit int, key func(T) string) ([]T, string) {
+	if len(items) <= limit {
+		return items, ""
+	}
+	items = items[:limit]
+	return items, key(items[limit-1])
+}
+
+var errNoCursor = errors.New("this is no cursor of ours")
+
+// open leads to what is kept of the call's tenant, and to where the part of a list
+// begins that is asked for.
+func open[T any](ctx context.Context, c *Call, of Of[T], p Paging) (kept T, after string, err error) {
+	if after, err = c.After(p); err != nil {
+		return kept, "", err
+	}
+	kept, err = of(ctx, c.Tenant)
+	return kept, after, err
+}

@@ -1,0 +1,65 @@
+// Package operate puts the administrators' API together: on the one side what is kept
+// of each tenant, on the other the nouns that operators act on. Every program that
+// serves the API mounts what it returns.
+package operate
+
+import (
+	"context"
+	"log/slog"
+
+	"dex/internal/admin/api"
+	"dex/internal/base/clock"
+	"dex/internal/base/httpx"
+	"dex/internal/base/seal"
+	"dex/internal/domain/audit"
+	"dex/internal/domain/grant"
+	"dex/internal/domain/session"
+	"dex/internal/store"
+)
+
+// Options say what stands under the API.
+type Options struct {
+	DB      *store.DB
+	Keys    *seal.Ring
+	Clock   clock.Clock
+	Log     *slog.Logger
+	Address string // of the API, as its clients know it
+	Issuer  string // of the default tenant
+	Trusted httpx.Proxies
+	Rate    api.Rate // zero is a default
+	// More are the nouns of the program that serves the API.
+	More []api.Noun
+}
+
+// New returns the API.
+func New(o Options) (*api.Server, error) {
+	return api.New(api.Options{
+		Nouns:     append(nouns(o), o.More...),
+		Authority: &authority{db: o.DB, clock: o.Clock},
+		Receipts:  of(o.DB, func(t *store.Tenant) audit.Receipts { return t }),
+		Cursors:   o.Keys.Box("cursor"),
+		Clock:     o.Clock, Log: o.Log, Address: o.Address, Issuer: o.Issuer, Trusted: o.Trusted, Rate: o.Rate,
+	})
+}
+
+// nouns are what operators act on in every tenant: the list to add to.
+func nouns(o Options) []api.Noun {
+	return []api.Noun{
+		api.Sessions{
+			Sessions: of(o.DB, func(t *store.Tenant) session.Register { return t }),
+			Grants:   of(o.DB, func(t *store.Tenant) grant.Register { return t }),
+		}.Noun(),
+	}
+}
+
+// of leads from a tenant's id to what a noun needs of its store.
+func of[T any](db *store.DB, as func(*store.Tenant) T) api.Of[T] {
+	return func(ctx context.Context, id string) (T, error) {
+		t, err := db.Tenant(ctx, id)
+		if err != nil {
+			var none T
+			return none, err
+		}
+		return as(t), nil
+	}
+}

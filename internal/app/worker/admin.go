@@ -1,0 +1,52 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+	"net"
+	"net/http"
+
+	"dex/internal/admin/api"
+	"dex/internal/admin/resource"
+	"dex/internal/app/operate"
+	"dex/internal/base/httpx"
+)
+
+// serveAdmin answers operators at a listener of their own until ctx is done.
+func (w *Worker) serveAdmin(ctx context.Context, listener net.Listener) error {
+	w.log.Info("the administrators' API is listening", "address", listener.Addr().String())
+	return httpx.Serve(ctx, listener, httpx.NewServer(w.AdminHandler(), w.log), drain)
+}
+
+// AdminHandler answers operators. Until the worker is put together it says so.
+func (w *Worker) AdminHandler() http.Handler {
+	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if s := w.admin.Load(); s != nil {
+			(*s).ServeHTTP(rw, r)
+			return
+		}
+		rw.Header().Set("Retry-After", "1")
+		problem := resource.NewProblem(http.StatusServiceUnavailable, resource.Unavailable, "This service is starting. Please try again in a moment.")
+		_ = httpx.WriteProblem(rw, problem.Status, problem)
+	})
+}
+
+// putAdmin puts the administrators' API together.
+func (w *Worker) putAdmin() error {
+	s, err := w.Admin()
+	if err != nil {
+		return err
+	}
+	h := httpx.Deadline(s.Handler(), patience)
+	w.admin.Store(&h)
+	return nil
+}
+
+// Admin returns the administrators' API of a worker that has been put together.
+func (w *Worker) Admin() (*api.Server, error) {
+	return operate.New(operate.Options{
+		DB: w.db, Keys: w.keys, Clock: w.db.Clock(), Log: w.log,
+		Address: cmp.Or(w.options.AdminAddress, "http://127.0.0.1"), Issuer: w.settings.Issuer,
+		Trusted: httpx.Proxies(w.settings.TrustedProxies), Rate: w.options.AdminRate,
+	})
+}

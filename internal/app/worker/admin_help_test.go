@@ -1,0 +1,26 @@
+package worker_test
+
+import (
+	"database/sql"
+	"testing"
+
+	"dex/internal/app/workertest"
+	"dex/internal/store"
+)
+
+// subject is who an operator's token speaks for.
+func subject(t *testing.T, o *workertest.Operator) string {
+	t.Helper()
+	return workertest.Claims(t, o.Token)["sub"].(string)
+}
+
+func rowOf(s *workertest.Server, query string, args ...any) *sql.Row {
+	return store.Raw(s.DB).QueryRow(query, args...) //nolint:noctx // a test looks once
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
