@@ -89,7 +89,7 @@ func (t *Tenant) mustBeUser(ctx context.Context, tx hand, id string) error {
 }
 
 // Grants implements [grant.Register].
-func (t *Tenant) Grants(ctx context.Context, userID, after string, most int) ([]grant.Standing, error) {
+func (t *Tenant) Grants(ctx context.Context, userID, after string, most int) ([]grant.Kept, error) {
 	rows, err := t.db.reader().query(ctx, `
 		SELECT `+grantColumns+` FROM grants
 		WHERE grants.tenant_id = $1 AND grants.user_id = $2 AND grants.id > $3 AND grants.revoked_at IS NULL AND (
@@ -98,14 +98,14 @@ func (t *Tenant) Grants(ctx context.Context, userID, after string, most int) ([]
 			OR NOT grants.offline AND grants.redeemed_at IS NOT NULL AND EXISTS (
 				SELECT 1 FROM sessions WHERE sessions.tenant_id = grants.tenant_id AND sessions.id = grants.session_id AND sessions.ends_at > $4))
 		ORDER BY grants.id LIMIT $5`, t.id, userID, after, instant(t.db.clock.Now()), most)
-	return collect(rows, err, func(s scanner) (grant.Standing, error) {
+	return collect(rows, err, func(s scanner) (grant.Kept, error) {
 		var g knownRow
 		if err := s.Scan(g.ofGrant()...); err != nil {
-			return grant.Standing{}, err
+			return grant.Kept{}, err
 		}
 		a := g.known.Authorization
 		a.Scopes = scopes(g.scopes)
-		return grant.Standing{Authorization: a, Family: g.known.Family}, nil
+		return grant.Kept{Authorization: a, Family: g.known.Family}, nil
 	})
 }
 

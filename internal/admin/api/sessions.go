@@ -106,7 +106,7 @@ func (s Sessions) listGrants(ctx context.Context, c *Call, in *partOfUser) (*Ans
 		return nil, err
 	}
 	some, err := kept.Grants(ctx, in.User, after, in.Limit+1)
-	some, next := cut(some, in.Limit, func(g grant.Standing) string { return g.ID })
+	some, next := cut(some, in.Limit, func(g grant.Kept) string { return g.ID })
 	return listed(c, some, next, wireGrant), err
 }
 
@@ -160,7 +160,7 @@ func wireSession(s session.Session) resource.Session {
 	return w
 }
 
-func wireGrant(g grant.Standing) resource.Grant {
+func wireGrant(g grant.Kept) resource.Grant {
 	return resource.Grant{
 		ID: g.ID, UserID: g.UserID, ClientID: g.ClientID, ConnectorID: g.ConnectorID, SessionID: g.SessionID, Scopes: g.Scopes,
 		Offline: g.Offline(), IssuedAt: g.IssuedAt, Refreshed: max(0, g.Family.Generation-1), RefreshedAt: g.Family.RotatedAt, SupportCode: g.SupportCode,

@@ -145,8 +145,8 @@ type Store interface {
 	TokenRevoked(ctx context.Context, token string) (bool, error)
 }
 
-// Standing is a grant that counts, as operators see it.
-type Standing struct {
+// Kept is a grant that counts, as operators see it.
+type Kept struct {
 	Authorization
 	Family Family
 }
@@ -163,7 +163,7 @@ type Consent struct {
 type Register interface {
 	// Grants returns some grants of an account that a client may still get something
 	// of, in the order of their ids, from after one on.
-	Grants(ctx context.Context, userID, after string, most int) ([]Standing, error)
+	Grants(ctx context.Context, userID, after string, most int) ([]Kept, error)
 	// WithdrawGrant revokes a grant with everything that came of it. Revoking what is
 	// revoked already, or is not there, changes nothing.
 	WithdrawGrant(ctx context.Context, id string, by audit.By) error
