@@ -48,7 +48,7 @@ func (a *application) users(ctx context.Context, declared []DeclaredUser) error 
 			continue
 		}
 		a.tally.disabled++
-		if err := a.t.disableUser(ctx, a.tx, id, byFile, a.now); err != nil {
+		if err := a.t.disableUser(ctx, a.tx, byFile, a.disabled(id)); err != nil {
 			return err
 		}
 	}
@@ -115,7 +115,7 @@ func (a *application) account(ctx context.Context, u user.User, k *keptUser) (bo
 	disabled, _ := standing(u.Disabled, before.Disabled, k.by)
 	switch {
 	case disabled && !before.Disabled:
-		return true, a.t.disableUser(ctx, a.tx, u.ID, byFile, a.now)
+		return true, a.t.disableUser(ctx, a.tx, byFile, a.disabled(u.ID))
 	case !disabled && before.Disabled:
 		if _, err := a.tx.exec(ctx, `
 			UPDATE users SET disabled = FALSE, disabled_by = '', updated_at = $3 WHERE tenant_id = $1 AND id = $2`,
@@ -125,6 +125,11 @@ func (a *application) account(ctx context.Context, u user.User, k *keptUser) (bo
 		return true, a.t.record(ctx, a.tx, audit.Event{At: a.now, Kind: audit.UserEnabled, Actor: byFile, UserID: u.ID})
 	}
 	return changed, nil
+}
+
+// disabled is the event of an account that the file disables.
+func (a *application) disabled(id string) audit.Event {
+	return audit.Event{At: a.now, Kind: audit.UserDisabled, Actor: byFile, UserID: id}
 }
 
 // password sets a password as declared. A hash that was made anew since, from the

@@ -82,9 +82,10 @@ func (t *Tenant) saveAccount(ctx context.Context, tx hand, o grant.Opening) erro
 			return err
 		}
 	case o.Changed:
-		// Whether the account is disabled is not the login's to say.
+		// Whether the account is disabled is not the login's to say, and the words it is
+		// found by are written by a duty.
 		n, err := tx.exec(ctx, `
-			UPDATE users SET username = $3, email = $4, email_key = $5, email_verified = $6, name = $7, updated_at = $8
+			UPDATE users SET username = $3, email = $4, email_key = $5, email_verified = $6, name = $7, indexed = FALSE, updated_at = $8
 			WHERE tenant_id = $1 AND id = $2`,
 			t.id, o.User.ID, o.User.Username, o.User.Email, emailKey(o.User.Email), o.User.EmailVerified, o.User.Name, instant(o.User.UpdatedAt))
 		if err := mustChange(n, err, errRaced); err != nil {

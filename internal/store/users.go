@@ -93,42 +93,122 @@ func (t *Tenant) SaveIdentity(ctx context.Context, id user.Identity) error {
 	return mustChange(n, err, fault.New(fault.NotFound, "The identity is not linked any more."))
 }
 
-// DisableUser implements [user.Store].
-func (t *Tenant) DisableUser(ctx context.Context, id string, now time.Time) error {
-	return t.db.inTx(ctx, func(tx hand) error { return t.disableUser(ctx, tx, id, byOperator, now) })
-}
-
-// disableUser disables an account in the name of somebody. Its epoch catches what
-// is being issued at this very moment.
-func (t *Tenant) disableUser(ctx context.Context, tx hand, id, by string, now time.Time) error {
-	n, err := tx.exec(ctx, `
-		UPDATE users SET disabled = TRUE, disabled_by = $3, not_before = $4, updated_at = $4
-		WHERE tenant_id = $1 AND id = $2`, t.id, id, by, instant(now))
-	if err := mustChange(n, err, fault.New(fault.NotFound, "There is no user %q.", id)); err != nil {
-		return err
-	}
-	if _, err := tx.exec(ctx, `DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2`, t.id, id); err != nil {
-		return err
-	}
-	_, err = tx.exec(ctx, `
-		UPDATE grants SET revoked_at = $3, revoked_reason = $4
-		WHERE tenant_id = $1 AND user_id = $2 AND revoked_at IS NULL`,
-		t.id, id, instant(now), string(audit.UserDisabled))
-	if err != nil {
-		return err
-	}
-	return t.record(ctx, tx, audit.Event{At: now, Kind: audit.UserDisabled, Actor: by, UserID: id})
-}
-
-// EnableUser implements [user.Store].
-func (t *Tenant) EnableUser(ctx context.Context, id string, now time.Time) error {
-	return t.db.inTx(ctx, func(tx hand) error {
-		n, err := tx.exec(ctx, `
-			UPDATE users SET disabled = FALSE, disabled_by = '', updated_at = $3
-			WHERE tenant_id = $1 AND id = $2`, t.id, id, instant(now))
-		if err := mustChange(n, err, fault.New(fault.NotFound, "There is no user %q.", id)); err != nil {
+// DisableUser implements [user.Standing].
+func (t *Tenant) DisableUser(ctx context.Context, id string, by audit.By) error {
+	return t.amongOwners(ctx, func(tx hand) error {
+		e := by.Event(audit.UserDisabled)
+		e.UserID = id
+		if err := t.disableUser(ctx, tx, byOperator, e); err != nil {
 			return err
 		}
-		return t.record(ctx, tx, audit.Event{At: now, Kind: audit.UserEnabled, Actor: byOperator, UserID: id})
+		return t.keepReceipt(ctx, tx, by.Receipt)
 	})
+}
+
+// disableUser disables an account in the name of somebody, and records the event that
+// says whom. Its epoch catches what is being issued at this very moment.
+func (t *Tenant) disableUser(ctx context.Context, tx hand, inName string, e audit.Event) error {
+	n, err := tx.exec(ctx, `
+		UPDATE users SET disabled = TRUE, disabled_by = $3, not_before = $4, version = version + 1, updated_at = $4
+		WHERE tenant_id = $1 AND id = $2`, t.id, e.UserID, inName, instant(e.At))
+	if err := mustChange(n, err, noUser(e.UserID)); err != nil {
+		return err
+	}
+	if err := t.endAll(ctx, tx, e.UserID, audit.UserDisabled, e.At); err != nil {
+		return err
+	}
+	return t.record(ctx, tx, e)
+}
+
+// EnableUser implements [user.Standing].
+func (t *Tenant) EnableUser(ctx context.Context, id string, by audit.By) error {
+	return t.db.inTx(ctx, func(tx hand) error {
+		n, err := tx.exec(ctx, `
+			UPDATE users SET disabled = FALSE, disabled_by = '', version = version + 1, updated_at = $3
+			WHERE tenant_id = $1 AND id = $2`, t.id, id, instant(by.At))
+		if err := mustChange(n, err, noUser(id)); err != nil {
+			return err
+		}
+		e := by.Event(audit.UserEnabled)
+		e.UserID = id
+		return t.witness(ctx, tx, by, e)
+	})
+}
+
+// LinkIdentity implements [user.Standing].
+func (t *Tenant) LinkIdentity(ctx context.Context, userID string, i user.Identity, by audit.By) error {
+	return t.db.inTx(ctx, func(tx hand) error {
+		if _, err := t.holdOwn(ctx, tx, userID, 0); err != nil {
+			return err
+		}
+		if err := t.hasConnector(ctx, tx, i.ConnectorID); err != nil {
+			return err
+		}
+		n, err := tx.exec(ctx, `
+			INSERT INTO identities (tenant_id, connector_id, subject, user_id, profile, checked_at, created_at)
+			VALUES ($1, $2, $3, $4, $5, $6, $6)
+			ON CONFLICT (tenant_id, connector_id, subject) DO NOTHING`,
+			t.id, i.ConnectorID, i.Subject, userID, document{i.Profile}, instant(by.At))
+		if err := mustChange(n, err, fault.New(fault.Conflict, "This identity leads to an account already.")); err != nil {
+			return err
+		}
+		return t.identityChanged(ctx, tx, audit.IdentityLinked, userID, i.ConnectorID, by)
+	})
+}
+
+// identityChanged notes that the identities of an account are others now.
+func (t *Tenant) identityChanged(ctx context.Context, tx hand, kind audit.Kind, userID, connectorID string, by audit.By) error {
+	if _, err := tx.exec(ctx, `
+		UPDATE users SET version = version + 1, updated_at = $3 WHERE tenant_id = $1 AND id = $2`, t.id, userID, instant(by.At)); err != nil {
+		return err
+	}
+	e := by.Event(kind)
+	e.UserID, e.ConnectorID = userID, connectorID
+	return t.witness(ctx, tx, by, e)
+}
+
+// UnlinkIdentity implements [user.Standing].
+func (t *Tenant) UnlinkIdentity(ctx context.Context, userID, connectorID, subject string, by audit.By) error {
+	return t.db.inTx(ctx, func(tx hand) error {
+		h, err := t.hold(ctx, tx, userID)
+		local := subject == userID
+		if err == nil && local {
+			err = h.kept.mayChange(0)
+		}
+		if err != nil {
+			return err
+		}
+		n, err := tx.exec(ctx, `
+			DELETE FROM identities WHERE tenant_id = $1 AND connector_id = $2 AND subject = $3 AND user_id = $4`,
+			t.id, connectorID, subject, userID)
+		if err := mustChange(n, err, fault.New(fault.NotFound, "The user %q has no such identity.", userID)); err != nil {
+			return err
+		}
+		if err := t.endWhatCameBy(ctx, tx, userID, connectorID, subject, by.At); err != nil {
+			return err
+		}
+		if local {
+			for _, table := range []string{"login_names", "passwords"} {
+				if _, err := tx.exec(ctx, `DELETE FROM `+table+` WHERE tenant_id = $1 AND user_id = $2`, t.id, userID); err != nil {
+					return err
+				}
+			}
+		}
+		return t.identityChanged(ctx, tx, audit.IdentityUnlinked, userID, connectorID, by)
+	})
+}
+
+// endWhatCameBy ends the sessions of an account that an identity has opened, and
+// revokes its grants.
+func (t *Tenant) endWhatCameBy(ctx context.Context, tx hand, userID, connectorID, subject string, now time.Time) error {
+	if _, err := tx.exec(ctx, `
+		DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND connector_id = $3 AND subject = $4`,
+		t.id, userID, connectorID, subject); err != nil {
+		return err
+	}
+	_, err := tx.exec(ctx, `
+		UPDATE grants SET revoked_at = $5, revoked_reason = $6
+		WHERE tenant_id = $1 AND user_id = $2 AND connector_id = $3 AND subject = $4 AND revoked_at IS NULL`,
+		t.id, userID, connectorID, subject, instant(now), string(audit.IdentityUnlinked))
+	return err
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"dex/internal/app/workertest"
+	"dex/internal/domain/audit"
 	"dex/internal/store"
 )
 
@@ -102,7 +103,7 @@ func TestEveryDeedIsInTheRecordOnce(t *testing.T) {
 		}
 	}, "user.created cora", "auth.login.success app cora")
 	step("an account is disabled", func() {
-		if err := s.Tenant.DisableUser(t.Context(), userOf(t, s, "cora"), s.Clock.Now()); err != nil {
+		if err := s.Tenant.DisableUser(t.Context(), userOf(t, s, "cora"), audit.By{At: s.Clock.Now()}); err != nil {
 			t.Fatal(err)
 		}
 	}, "user.disabled cora")

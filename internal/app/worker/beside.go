@@ -16,6 +16,10 @@ var errNoKeys = fault.New(fault.Unavailable, "There are no signing keys yet: nob
 // clearEvery is how often what has expired is cleared away.
 const clearEvery = 10 * time.Minute
 
+// indexEvery is how often those who came by a login are looked at, so that operators
+// find them.
+const indexEvery = time.Minute
+
 // runBeside does what has to be done beside the requests, until ctx is done.
 func (w *Worker) runBeside(ctx context.Context) {
 	var all sync.WaitGroup
@@ -34,6 +38,7 @@ func (w *Worker) duties() []duty.Duty {
 	return []duty.Duty{
 		duty.RotateKeys(tenant.Default, w.parts.ring, w.parts.algorithms),
 		duty.ClearAway(w.db, w.parts.clock, clearEvery),
+		duty.IndexPeople(w.db, indexEvery),
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"dex/internal/app/workertest"
+	"dex/internal/domain/audit"
 )
 
 // jar is every cookie that a browser was ever given, by name and value.
@@ -349,7 +350,7 @@ func TestAnEndedSessionIsEndedOnEveryWorker(t *testing.T) {
 			}
 		}},
 		{"1.K 128 the account is disabled", func(*workertest.Browser) {
-			if err := s.Tenant.DisableUser(t.Context(), "usr_ann", s.Clock.Now()); err != nil {
+			if err := s.Tenant.DisableUser(t.Context(), "usr_ann", audit.By{At: s.Clock.Now()}); err != nil {
 				t.Fatal(err)
 			}
 		}},
@@ -369,7 +370,7 @@ func TestAnEndedSessionIsEndedOnEveryWorker(t *testing.T) {
 					t.Errorf("worker %d honours the access token", i+1)
 				}
 			}
-			if err := s.Tenant.EnableUser(t.Context(), "usr_ann", s.Clock.Now()); err != nil {
+			if err := s.Tenant.EnableUser(t.Context(), "usr_ann", audit.By{At: s.Clock.Now()}); err != nil {
 				t.Fatal(err)
 			}
 			s.Clock.Advance(time.Second)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"dex/internal/app/workertest"
+	"dex/internal/domain/audit"
 	"dex/internal/domain/grant"
 )
 
@@ -229,7 +230,7 @@ func TestWhoIsStoppedBetweenApprovalAndRedemptionGetsNothing(t *testing.T) {
 	s := workertest.Start(t, workertest.Options{Clients: deviceClients})
 	w := askToBeLetIn(t, s, "tv", "openid offline_access")
 	w.answer(s.Browser(t), "allow")
-	if err := s.Tenant.DisableUser(t.Context(), "usr_ann", s.Clock.Now()); err != nil {
+	if err := s.Tenant.DisableUser(t.Context(), "usr_ann", audit.By{At: s.Clock.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	if got := w.poll(); got.Error != "invalid_grant" {

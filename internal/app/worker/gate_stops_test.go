@@ -107,14 +107,14 @@ var gateStops = []gateStop{
 	{"user gone", grant.UserGone, func(w *gateWorld) { w.raw(`DELETE FROM users`) }},
 	{"user disabled", grant.UserDisabled, func(w *gateWorld) {
 		for _, id := range w.ids("users") {
-			w.must(w.s.Tenant.DisableUser(w.ctx(), id, w.now()))
+			w.must(w.s.Tenant.DisableUser(w.ctx(), id, audit.By{At: w.now()}))
 		}
 	}},
 	{"user disabled and enabled", grant.UserDisabled, func(w *gateWorld) {
 		w.s.Clock.Advance(time.Second)
 		for _, id := range w.ids("users") {
-			w.must(w.s.Tenant.DisableUser(w.ctx(), id, w.now()))
-			w.must(w.s.Tenant.EnableUser(w.ctx(), id, w.now()))
+			w.must(w.s.Tenant.DisableUser(w.ctx(), id, audit.By{At: w.now()}))
+			w.must(w.s.Tenant.EnableUser(w.ctx(), id, audit.By{At: w.now()}))
 		}
 	}},
 	// No verb does these three alone. What they do to the database is what is left of

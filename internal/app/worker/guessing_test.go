@@ -16,6 +16,7 @@ import (
 
 	"dex/internal/app/config"
 	"dex/internal/app/workertest"
+	"dex/internal/domain/audit"
 )
 
 // guesser tries passwords without ever being let in.
@@ -116,7 +117,7 @@ func TestNobodyLearnsWhoHasAnAccount(t *testing.T) {
 	// 1.J 110: whatever the name, the answers are the same, the seventh too, which
 	// comes too soon.
 	s := workertest.Start(t, workertest.Options{})
-	if err := s.Tenant.DisableUser(t.Context(), "usr_ben", s.Clock.Now()); err != nil {
+	if err := s.Tenant.DisableUser(t.Context(), "usr_ben", audit.By{At: s.Clock.Now()}); err != nil {
 		t.Fatal(err)
 	}
 	story := func(login, password string) string {

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"dex/internal/app/workertest"
+	"dex/internal/domain/audit"
 )
 
 // The lifetimes of the model. Its clock is moved by parts of them.
@@ -253,7 +254,7 @@ func (m *model) disable(t *rapid.T) {
 	if m.userID == "" || m.disabled {
 		t.Skip("nobody to disable")
 	}
-	if err := m.s.Tenant.DisableUser(m.tb.Context(), m.userID, m.now()); err != nil {
+	if err := m.s.Tenant.DisableUser(m.tb.Context(), m.userID, audit.By{At: m.now()}); err != nil {
 		t.Fatal(err)
 	}
 	m.disabled = true
@@ -269,7 +270,7 @@ func (m *model) enable(t *rapid.T) {
 	if !m.disabled {
 		t.Skip("nobody to enable")
 	}
-	if err := m.s.Tenant.EnableUser(m.tb.Context(), m.userID, m.now()); err != nil {
+	if err := m.s.Tenant.EnableUser(m.tb.Context(), m.userID, audit.By{At: m.now()}); err != nil {
 		t.Fatal(err)
 	}
 	m.disabled = false

@@ -319,7 +319,7 @@ func TestARefreshIsRefusedOnceWhatItRestsOnIsGone(t *testing.T) {
 		code  oauth.Code
 	}{
 		{"the account is disabled", "openid offline_access", func(s *workertest.Server, _ *workertest.Browser) error {
-			return s.Tenant.DisableUser(t.Context(), "usr_ann", s.Clock.Now())
+			return s.Tenant.DisableUser(t.Context(), "usr_ann", audit.By{At: s.Clock.Now()})
 		}, oauth.InvalidGrant},
 		{"the client is disabled", "openid offline_access", func(s *workertest.Server, _ *workertest.Browser) error {
 			return s.Tenant.DisableClient(t.Context(), "app", audit.By{At: s.Clock.Now()})

@@ -24,6 +24,7 @@ const (
 	SessionPrefix = "dxs_" // session cookie
 	ClientPrefix  = "dxk_" // client secret
 	DevicePrefix  = "dxd_" // device code
+	LinkPrefix    = "dxl_" // link to choose a password by
 )
 
 // randomLength is the length of what follows the prefix: two texts of 26 base32

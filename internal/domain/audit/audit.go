@@ -61,6 +61,23 @@ const (
 	TenantDeleted       Kind = "tenant.deleted"
 )
 
+// The events of people and groups, as operators change them.
+const (
+	UserUpdated      Kind = "user.updated"
+	UserDeleted      Kind = "user.deleted"
+	UserRoleChanged  Kind = "user.role_changed"
+	PasswordChanged  Kind = "user.password_changed"
+	IdentityLinked   Kind = "identity.linked"
+	IdentityUnlinked Kind = "identity.unlinked"
+	LinkCreated      Kind = "link.created"
+	LinkUsed         Kind = "link.used"
+	GroupCreated     Kind = "group.created"
+	GroupUpdated     Kind = "group.updated"
+	GroupDeleted     Kind = "group.deleted"
+	MemberAdded      Kind = "group.member_added"
+	MemberRemoved    Kind = "group.member_removed"
+)
+
 // Event is one line of the record. It is written in the transaction of its deed.
 type Event struct {
 	ID          string // sorts by time

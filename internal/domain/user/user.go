@@ -92,8 +92,4 @@ type Store interface {
 	ClaimRefresh(ctx context.Context, id Identity, until, now time.Time) (bool, error)
 	// SaveIdentity keeps what the connector said when it was asked again.
 	SaveIdentity(ctx context.Context, id Identity) error
-	// DisableUser disables an account, ends its sessions and revokes its grants.
-	DisableUser(ctx context.Context, id string, now time.Time) error
-	// EnableUser lets the account log in again. What was ended stays ended.
-	EnableUser(ctx context.Context, id string, now time.Time) error
 }

@@ -12,6 +12,7 @@ import (
 	"dex/internal/base/secret"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/credential"
+	"dex/internal/domain/user"
 	"dex/internal/protocol/oauth"
 	"dex/internal/store"
 )
@@ -71,6 +72,9 @@ var keysOf = map[string]map[string]string{
 	"revoked_tokens":  {"token": id, "expires_at": later},
 	"used_assertions": {"jti": hash, "expires_at": later},
 	"traces":          {"support_code": id, "started_at": later, "expires_at": later},
+	"user_words":      {"word": hash, "user_id": id},
+	"group_members":   {"user_id": id},
+	"user_groups":     {"id": id},
 	"clients":         {"id": id},
 	"client_origins":  {"origin": id, "client_id": id},
 }
@@ -135,7 +139,7 @@ func (w *world) askEverything() {
 		func() error { return w.RevokeConsent(w.ctx, s.UserID, app, w.now()) },
 		func() error { _, err := w.Trace(w.ctx, i.SupportCode); return err },
 		func() error { return w.EndSession(w.ctx, s.ID, w.now()) },
-		func() error { return w.DisableUser(w.ctx, s.UserID, w.now()) },
+		func() error { return w.DisableUser(w.ctx, s.UserID, w.by()) },
 		func() error { _, err := w.db.ClearAway(w.ctx, w.now(), 10); return err },
 		func() error {
 			_, s := w.login("yan")
@@ -155,4 +159,43 @@ func (w *world) askEverything() {
 	} {
 		w.ok(do())
 	}
+	w.askOfPeople()
+}
+
+// askOfPeople does once what operators ask of people.
+func (w *world) askOfPeople() {
+	w.grouped("staff")
+	o, s := w.login("wim")
+	yes := false
+	for _, f := range []user.Filter{
+		{}, {Text: "wim"}, {Text: "wim nobody"}, {GroupID: "staff"}, {Role: "owner"}, {Disabled: &yes, ConnectorID: upstream},
+		{Text: "wim", GroupID: "staff", Role: "owner", ConnectorID: upstream, Disabled: &yes},
+	} {
+		_, _, err := w.Users(w.ctx, f, "", 10)
+		w.ok(err)
+	}
+	for _, do := range []func() error{
+		func() error { _, err := w.db.IndexPeople(w.ctx, 10); return err },
+		func() error { _, err := w.Account(w.ctx, s.UserID); return err },
+		func() error { _, err := w.SetRole(w.ctx, s.UserID, "owner", 0, w.by()); return err },
+		func() error { return w.AddMembers(w.ctx, "staff", []string{s.UserID}, w.by()) },
+		func() error { _, err := w.Groups(w.ctx, "", 10); return err },
+		func() error { _, err := w.Group(w.ctx, "staff"); return err },
+		func() error {
+			_, err := w.UpdateUser(w.ctx, user.Edit{
+				ID: s.UserID, Username: o.User.Username, Email: o.User.Email, EmailVerified: true, Name: o.User.Name,
+				Local: user.Local{ConnectorID: upstream, LoginNames: []string{"wim"}},
+			}, w.by())
+			return err
+		},
+		func() error { return w.SetPassword(w.ctx, user.PasswordChange{UserID: s.UserID, Hash: "x"}, w.by()) },
+		func() error { return w.UnlinkIdentity(w.ctx, s.UserID, upstream, "wim", w.by()) },
+		func() error {
+			return w.LinkIdentity(w.ctx, s.UserID, user.Identity{ConnectorID: upstream, Subject: "wim"}, w.by())
+		},
+	} {
+		w.ok(do())
+	}
+	_, other := w.login("vic")
+	w.ok(w.DeleteUser(w.ctx, other.UserID, 0, w.by()))
 }

@@ -40,6 +40,8 @@ func Run(t *testing.T, open Opener) {
 		{"configuration", configurationPromises},
 		{"leases", leasePromises},
 		{"users", userPromises},
+		{"directory", directoryPromises},
+		{"groups", groupPromises},
 		{"credentials", credentialPromises},
 		{"sessions", sessionPromises},
 		{"openings", openingPromises},

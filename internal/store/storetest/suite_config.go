@@ -126,8 +126,8 @@ func tenantsAreApart(_ *testing.T, w *world) {
 	same(w, "keys", len(keys), 0)
 
 	// Nor does what it does reach there.
-	w.refuses(fault.NotFound, other.DisableUser(w.ctx, s.UserID, w.now()))
-	w.refuses(fault.NotFound, other.EnableUser(w.ctx, s.UserID, w.now()))
+	w.refuses(fault.NotFound, other.DisableUser(w.ctx, s.UserID, w.by()))
+	w.refuses(fault.NotFound, other.EnableUser(w.ctx, s.UserID, w.by()))
 	w.refuses(fault.NotFound, other.DisableClient(w.ctx, app, w.by()))
 	w.refuses(fault.NotFound, other.DisableConnector(w.ctx, upstream, w.by()))
 	w.refuses(fault.NotFound, other.SaveIdentity(w.ctx, o.Identity))
@@ -292,14 +292,14 @@ var configurationPromises = []promise{
 		w.declare(basic("1"))
 		w.ok(w.DisableClient(w.ctx, app, w.by()))
 		w.ok(w.DisableConnector(w.ctx, upstream, w.by()))
-		w.ok(w.DisableUser(w.ctx, "usr_ann", w.now()))
+		w.ok(w.DisableUser(w.ctx, "usr_ann", w.by()))
 		d := basic("2")
 		d.Clients[0].Name, d.Connectors[0].Name, d.Users[0].User.Name = "Other", "Other", "Other"
 		w.declare(d)
 		same(w, "disabled", w.disabled(), "app upstream usr_ann ")
 		w.ok(w.EnableClient(w.ctx, app, w.by()))
 		w.ok(w.EnableConnector(w.ctx, upstream, w.by()))
-		w.ok(w.EnableUser(w.ctx, "usr_ann", w.now()))
+		w.ok(w.EnableUser(w.ctx, "usr_ann", w.by()))
 		same(w, "disabled", w.disabled(), "")
 	}},
 	{"what is declared disabled is", func(_ *testing.T, w *world) {

@@ -45,7 +45,7 @@ var codePromises = []promise{
 		same(w, "session gone", k.Session == nil, true)
 		same(w, "user there", k.User != nil, true)
 		same(w, "identity there", k.Identity != nil, true)
-		w.ok(w.DisableUser(w.ctx, s.UserID, w.now()))
+		w.ok(w.DisableUser(w.ctx, s.UserID, w.by()))
 		k, err = w.Grant(w.ctx, i.ID, "")
 		w.ok(err)
 		same(w, "user disabled", k.User.Disabled, true)

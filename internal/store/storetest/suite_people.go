@@ -101,7 +101,7 @@ var userPromises = []promise{
 		w.redeem(offline)
 		_, other := w.login("yan")
 		untouched := w.issue(other)
-		w.ok(w.DisableUser(w.ctx, s.UserID, w.now()))
+		w.ok(w.DisableUser(w.ctx, s.UserID, w.by()))
 		_, err := w.SessionByCookie(w.ctx, s.Cookie, app)
 		w.refuses(fault.NotFound, err)
 		same(w, "bound grant", w.revoked(bound.ID), true)
@@ -116,8 +116,8 @@ var userPromises = []promise{
 	{"enabling it again revives nothing", func(_ *testing.T, w *world) {
 		_, s := w.login("zoe")
 		i := w.issue(s)
-		w.ok(w.DisableUser(w.ctx, s.UserID, w.now()))
-		w.ok(w.EnableUser(w.ctx, s.UserID, w.now()))
+		w.ok(w.DisableUser(w.ctx, s.UserID, w.by()))
+		w.ok(w.EnableUser(w.ctx, s.UserID, w.by()))
 		u, _, err := w.ByIdentity(w.ctx, upstream, "zoe")
 		w.ok(err)
 		same(w, "disabled", u.Disabled, false)
@@ -126,8 +126,8 @@ var userPromises = []promise{
 		same(w, "recorded", w.events()[string(audit.UserEnabled)], 1)
 	}},
 	{"who is not there can be neither disabled nor enabled", func(_ *testing.T, w *world) {
-		w.refuses(fault.NotFound, w.DisableUser(w.ctx, "usr_nobody", w.now()))
-		w.refuses(fault.NotFound, w.EnableUser(w.ctx, "usr_nobody", w.now()))
+		w.refuses(fault.NotFound, w.DisableUser(w.ctx, "usr_nobody", w.by()))
+		w.refuses(fault.NotFound, w.EnableUser(w.ctx, "usr_nobody", w.by()))
 	}},
 }
 
@@ -332,7 +332,7 @@ var openingPromises = []promise{
 	}},
 	{"an account is brought up to date, but never enabled", func(_ *testing.T, w *world) {
 		o, _ := w.login("zoe")
-		w.ok(w.DisableUser(w.ctx, o.User.ID, w.now()))
+		w.ok(w.DisableUser(w.ctx, o.User.ID, w.by()))
 		o.NewUser, o.User.Name, o.Session.ID, o.Session.Cookie = false, "Zoe", session.NewID(), secret.Value("2").Hash()
 		_, err := w.keep(o)
 		w.refuses(fault.Denied, err)
@@ -340,7 +340,7 @@ var openingPromises = []promise{
 		w.ok(err)
 		same(w, "disabled", u.Disabled, true)
 		same(w, "name: all or nothing", u.Name, "Name of zoe")
-		w.ok(w.EnableUser(w.ctx, o.User.ID, w.now()))
+		w.ok(w.EnableUser(w.ctx, o.User.ID, w.by()))
 		o.Identity.Profile.Groups = []string{"admins"}
 		_, err = w.keep(o)
 		w.ok(err)
