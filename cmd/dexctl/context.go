@@ -44,7 +44,7 @@ func (t *tool) listContexts() *cobra.Command {
 			return t.write(a)
 		},
 	}
-	t.bindOutput(c)
+	t.bindOutput(c, formTable)
 	return c
 }
 

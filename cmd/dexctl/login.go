@@ -1,6 +1,10 @@
 package main
 
 import (
+	"cmp"
+	"io"
+	"strings"
+
 	"github.com/spf13/cobra"
 
 	"dex/internal/app/ctl"
@@ -62,4 +66,32 @@ dexctl login brings you back. Your browser may still be logged in to the issuer.
 			return nil
 		},
 	}
+}
+
+func (t *tool) whoami() *cobra.Command {
+	c := &cobra.Command{
+		Use:   "whoami",
+		Short: "Tell as whom you are logged in, where, and what you may do",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			target, err := t.target()
+			if err != nil {
+				return err
+			}
+			self, err := t.WhoAmI(cmd.Context(), target)
+			if err != nil {
+				return err
+			}
+			who := cmp.Or(self.Name, self.Email, self.Subject, "the client "+self.Client)
+			a := answer{doc: self, names: []string{cmp.Or(self.Subject, self.Client)}}
+			a.story = func(w io.Writer) error {
+				return ctl.Table(w, nil, [][]string{
+					{"who", who}, {"account", self.Subject}, {"server", self.API}, {"issuer", self.Issuer}, {"context", self.Context}, {"may", strings.Join(self.May, " ")},
+				})
+			}
+			return t.write(a)
+		},
+	}
+	t.bindOutput(c, formTable)
+	return c
 }

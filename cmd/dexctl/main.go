@@ -12,6 +12,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"dex/internal/app/ctl"
@@ -27,12 +28,11 @@ func main() {
 		Interactive: term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stderr.Fd())),
 		Progress:    term.IsTerminal(int(os.Stderr.Fd())),
 	}
-	os.Exit(int(t.run(ctx, os.Args[1:])))
+	os.Exit(int(t.run(ctx, t.command(), os.Args[1:])))
 }
 
 // run runs a command line, and returns how to end.
-func (t *tool) run(ctx context.Context, args []string) ctl.Status {
-	root := t.command()
+func (t *tool) run(ctx context.Context, root *cobra.Command, args []string) ctl.Status {
 	root.SetArgs(args)
 	root.SetIn(t.In)
 	root.SetOut(t.Out)

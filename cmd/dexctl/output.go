@@ -28,19 +28,21 @@ const (
 
 var forms = []string{formTable, formWide, formJSON, formYAML, formName}
 
-// bindOutput gives a command the flags of its output.
-func (t *tool) bindOutput(c *cobra.Command) {
-	c.Flags().StringVarP(&t.output.form, "output", "o", formTable, "how to write the answer: "+strings.Join(forms, ", "))
-	c.Flags().BoolVar(&t.output.noHeaders, "no-headers", false, "leave out the line above a table")
+// forPeople reports whether the answer is written for people to read.
+func (o outputFlags) forPeople() bool { return o.form == formTable || o.form == formWide }
+
+// bindOutput gives a command the flags of its output; without them it is written in the
+// given form.
+func (t *tool) bindOutput(c *cobra.Command, form string) {
+	var o outputFlags
+	c.Flags().StringVarP(&o.form, "output", "o", form, "how to write the answer: "+strings.Join(forms, ", "))
+	c.Flags().BoolVar(&o.noHeaders, "no-headers", false, "leave out the line above a table")
 	_ = c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(forms, cobra.ShellCompDirectiveNoFileComp)) // the flag exists
-	check := c.PreRunE
-	c.PreRunE = func(cmd *cobra.Command, args []string) error {
-		if !slices.Contains(forms, t.output.form) {
-			return ctl.EndWith(ctl.BadUse, "--output: %q is not one of %s", t.output.form, strings.Join(forms, ", "))
+	c.PreRunE = func(*cobra.Command, []string) error {
+		if !slices.Contains(forms, o.form) {
+			return badUse("--output: %q is not one of %s", o.form, strings.Join(forms, ", "))
 		}
-		if check != nil {
-			return check(cmd, args)
-		}
+		t.output = o
 		return nil
 	}
 }

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
+	"dex/internal/admin/apiclient"
 	"dex/internal/app/ctl"
 )
 
@@ -17,6 +19,7 @@ type tool struct {
 	Interactive bool // somebody is there to be asked
 	Progress    bool // somebody watches
 
+	client *apiclient.Client // once it is needed
 	flags  ctl.Flags
 	output outputFlags
 	began  bool // the flags and arguments were right
@@ -26,8 +29,8 @@ type tool struct {
 // name it here.
 func (t *tool) commands() []*cobra.Command {
 	return []*cobra.Command{
-		t.login(), t.logout(), t.contexts(),
-		t.version(),
+		t.login(), t.logout(), t.whoami(), t.contexts(),
+		t.completion(), t.version(),
 	}
 }
 
@@ -47,7 +50,7 @@ Every command knows --help. What it prints is a table for people; -o json and -o
 are for scripts, and "dexctl help exit-codes" says how it ends.`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
-		PersistentPreRunE: func(*cobra.Command, []string) error { t.began = true; return nil },
+		PersistentPreRunE: t.begin,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	f := root.PersistentFlags()
@@ -61,6 +64,18 @@ are for scripts, and "dexctl help exit-codes" says how it ends.`,
 	root.AddCommand(t.commands()...)
 	root.AddCommand(topics()...)
 	return root
+}
+
+// begin notes that the command line is right, as far as cobra can tell.
+func (t *tool) begin(cmd *cobra.Command, _ []string) error {
+	if err := cmd.ValidateRequiredFlags(); err != nil {
+		return err
+	}
+	if err := cmd.ValidateFlagGroups(); err != nil {
+		return err
+	}
+	t.began = true
+	return nil
 }
 
 // group returns a command that only has others below it.
@@ -92,6 +107,40 @@ func asGroup(c *cobra.Command) {
 
 // target says which server is meant.
 func (t *tool) target() (ctl.Target, error) { return t.Find(t.flags) }
+
+// api returns what calls the server that is meant.
+func (t *tool) api() (*apiclient.Client, error) {
+	if t.client != nil {
+		return t.client, nil
+	}
+	target, err := t.target()
+	if err != nil {
+		return nil, err
+	}
+	t.client, err = t.Client(target)
+	return t.client, err
+}
+
+// ask calls the API.
+func ask[T any](ctx context.Context, t *tool, r apiclient.Request) (T, apiclient.Meta, error) {
+	c, err := t.api()
+	if err != nil {
+		var none T
+		return none, apiclient.Meta{}, err
+	}
+	return apiclient.Do[T](ctx, c, r)
+}
+
+// progress shows how far long work is, where somebody watches, on a line that is
+// written over.
+func (t *tool) progress(text string, args ...any) {
+	if t.Progress {
+		_, _ = fmt.Fprintf(t.Err, "\r\x1b[K"+text, args...)
+	}
+}
+
+// clearProgress takes that line away.
+func (t *tool) clearProgress() { t.progress("") }
 
 // say tells the person something beside the answer.
 func (t *tool) say(text string, args ...any) { _, _ = fmt.Fprintf(t.Err, text+"\n", args...) }

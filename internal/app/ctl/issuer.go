@@ -58,15 +58,14 @@ type resourceMetadata struct {
 // issuerMetadata is what of a provider's description a login needs, RFC 8414
 // section 2 and RFC 8628 section 4.
 type issuerMetadata struct {
-	Issuer          string   `json:"issuer"`
-	Authorization   string   `json:"authorization_endpoint"`
-	Token           string   `json:"token_endpoint"`
-	Revocation      string   `json:"revocation_endpoint"`
-	Device          string   `json:"device_authorization_endpoint"`
-	Challenges      []string `json:"code_challenge_methods_supported"`
-	Scopes          []string `json:"scopes_supported"`
-	SaysItsOwnName  bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207
-	GrantsSupported []string `json:"grant_types_supported"`
+	Issuer         string   `json:"issuer"`
+	Authorization  string   `json:"authorization_endpoint"`
+	Token          string   `json:"token_endpoint"`
+	Revocation     string   `json:"revocation_endpoint"`
+	Device         string   `json:"device_authorization_endpoint"`
+	Userinfo       string   `json:"userinfo_endpoint"`
+	Challenges     []string `json:"code_challenge_methods_supported"`
+	SaysItsOwnName bool     `json:"authorization_response_iss_parameter_supported"` // RFC 9207
 }
 
 // authority is where a target's tokens come from.
@@ -87,7 +86,7 @@ func (t Target) authority(ctx context.Context) (authority, error) {
 		return authority{}, err
 	}
 	var api resourceMetadata
-	if err := getJSON(ctx, client, wellKnown(t.API, protectedResource), &api); err != nil {
+	if err := getJSON(ctx, client, wellKnown(t.API, protectedResource), "", &api); err != nil {
 		return authority{}, fmt.Errorf("ask %s whose tokens it takes: %w", t.API, err)
 	}
 	if len(api.AuthorizationServers) == 0 {
@@ -115,13 +114,13 @@ func issuerAt(ctx context.Context, client *http.Client, issuer string) (authorit
 		return authority{}, fmt.Errorf("the API names an issuer that cannot be: %w", err)
 	}
 	a := authority{client: client}
-	if err := getJSON(ctx, client, strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration", &a.issuerMetadata); err != nil {
+	if err := getJSON(ctx, client, strings.TrimSuffix(issuer, "/")+"/.well-known/openid-configuration", "", &a.issuerMetadata); err != nil {
 		return authority{}, fmt.Errorf("ask the issuer %s where its endpoints are: %w", issuer, err)
 	}
 	if a.Issuer != issuer { // OpenID Connect Discovery section 4.3
 		return authority{}, fmt.Errorf("the issuer at %s says that it is %s", issuer, a.Issuer)
 	}
-	for _, endpoint := range []string{a.Authorization, a.Token, a.Revocation, a.Device} {
+	for _, endpoint := range []string{a.Authorization, a.Token, a.Revocation, a.Device, a.Userinfo} {
 		if err := checkEndpoint(endpoint); err != nil {
 			return authority{}, fmt.Errorf("the issuer %s names an endpoint that cannot be: %w", issuer, err)
 		}
@@ -158,12 +157,15 @@ func (a authority) wanted(person bool) string {
 	return strings.Join(scopes, " ")
 }
 
-func getJSON(ctx context.Context, client *http.Client, address string, into any) error {
+func getJSON(ctx context.Context, client *http.Client, address, token string, into any) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Accept", "application/json")
+	if token != "" {
+		req.Header.Set("Authorization", "Bearer "+token)
+	}
 	answer, err := client.Do(req)
 	if err != nil {
 		return unreachable(err)

@@ -210,7 +210,7 @@ func TestAMachineIsItsOwnClient(t *testing.T) {
 	target.ClientID, target.ClientSecretFile = "ci job", file
 	source := w.Source(target)
 	for range 2 {
-		if got, err := source.Token(t.Context()); err != nil || got != "access-1" {
+		if got, err := source.Token(t.Context(), ""); err != nil || got != "access-1" {
 			t.Fatalf("got %q, %v", got, err)
 		}
 	}
@@ -220,7 +220,7 @@ func TestAMachineIsItsOwnClient(t *testing.T) {
 	if err := os.Chmod(file, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.Source(target).Token(t.Context())
+	_, err := w.Source(target).Token(t.Context(), "")
 	mustSay(t, err, "read by others", "chmod 600")
 }
 

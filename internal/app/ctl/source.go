@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"sync"
 
+	"dex/internal/admin/apiclient"
 	"dex/internal/base/fault"
 )
 
@@ -22,21 +23,23 @@ type Source struct {
 func (w World) Source(t Target) *Source { return &Source{world: w, target: t} }
 
 // Token returns an access token: the environment's, a machine's own, or that of the
-// person who has logged in.
-func (s *Source) Token(ctx context.Context) (string, error) {
+// person who has logged in. The server has refused the one that is given.
+func (s *Source) Token(ctx context.Context, refused string) (string, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
+	case s.target.Token != "" && refused != "":
+		return "", fault.New(fault.Denied, "The server does not take the token in %s: it has expired, or is for another issuer.", EnvToken)
 	case s.target.Token != "":
 		return string(s.target.Token), nil
-	case s.token.fresh(s.world.Clock.Now()):
+	case s.usable(s.token, refused):
 		return s.token.AccessToken, nil
 	}
 	next := s.ofPerson
 	if s.target.ClientSecretFile != "" {
 		next = s.ofMachine
 	}
-	t, err := next(ctx)
+	t, err := next(ctx, refused)
 	if err != nil {
 		return "", err
 	}
@@ -44,8 +47,13 @@ func (s *Source) Token(ctx context.Context) (string, error) {
 	return t.AccessToken, nil
 }
 
+// usable reports whether a token can be sent.
+func (s *Source) usable(t Token, refused string) bool {
+	return t.fresh(s.world.Clock.Now()) && t.AccessToken != refused
+}
+
 // ofMachine gets a client's own token.
-func (s *Source) ofMachine(ctx context.Context) (Token, error) {
+func (s *Source) ofMachine(ctx context.Context, _ string) (Token, error) {
 	as, err := s.target.applicant()
 	if err != nil {
 		return Token{}, err
@@ -63,12 +71,12 @@ func (s *Source) ofMachine(ctx context.Context) (Token, error) {
 
 // ofPerson returns the token that is kept, refreshed if it is too old. Of several
 // processes that find it so, one refreshes it.
-func (s *Source) ofPerson(ctx context.Context) (Token, error) {
+func (s *Source) ofPerson(ctx context.Context, refused string) (Token, error) {
 	v, err := s.world.vault(s.target.Name)
 	if err != nil {
 		return Token{}, err
 	}
-	if t, err := s.kept(v); err != nil || t.fresh(s.world.Clock.Now()) {
+	if t, err := s.kept(v); err != nil || s.usable(t, refused) {
 		return t, err
 	}
 	unlock, err := v.lock(ctx, s.world.Wait)
@@ -77,7 +85,7 @@ func (s *Source) ofPerson(ctx context.Context) (Token, error) {
 	}
 	defer unlock()
 	t, err := s.kept(v)
-	if err != nil || t.fresh(s.world.Clock.Now()) { // somebody was faster
+	if err != nil || s.usable(t, refused) { // somebody was faster
 		return t, err
 	}
 	return s.refresh(ctx, v, t)
@@ -122,6 +130,15 @@ func (s *Source) refresh(ctx context.Context, v vault, t Token) (Token, error) {
 }
 
 var errEnded = fault.New(fault.Denied, "Your login has ended. Run dexctl login.")
+
+// Client returns what calls the API of a target, as whoever the target is to be there.
+func (w World) Client(t Target) (*apiclient.Client, error) {
+	http, err := t.HTTP()
+	if err != nil {
+		return nil, err
+	}
+	return apiclient.New(apiclient.Options{URL: t.API, HTTP: http, Tokens: w.Source(t), Tenant: t.Tenant, Agent: "dexctl"})
+}
 
 // LoggedIn returns what is known of the login that a target has, without asking anybody.
 func (w World) LoggedIn(t Target) (Token, error) {

@@ -30,7 +30,7 @@ func TestATokenIsRefreshedBeforeItEnds(t *testing.T) {
 		{0, "access-1"}, {9 * time.Minute, "access-1"}, {45 * time.Second, "access-2"}, {time.Minute, "access-2"}, {9 * time.Minute, "access-3"},
 	} {
 		advance(step.after)
-		if got, err := source.Token(t.Context()); err != nil || got != step.want {
+		if got, err := source.Token(t.Context(), ""); err != nil || got != step.want {
 			t.Errorf("after %s: %q, %v; want %q", step.after, got, err, step.want)
 		}
 	}
@@ -48,7 +48,7 @@ func TestOfManyProcessesOneRefreshes(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 16 {
 		wg.Go(func() {
-			if got, err := w.Source(f.target()).Token(t.Context()); err != nil || got != "access-2" {
+			if got, err := w.Source(f.target()).Token(t.Context(), ""); err != nil || got != "access-2" {
 				t.Errorf("got %q, %v", got, err)
 			}
 		})
@@ -63,7 +63,7 @@ func TestALoginThatTheIssuerHasEnded(t *testing.T) {
 	f, w, advance := loggedIn(t)
 	advance(time.Hour)
 	f.token = func(url.Values) any { return map[string]any{"error": "invalid_grant"} }
-	_, err := w.Source(f.target()).Token(t.Context())
+	_, err := w.Source(f.target()).Token(t.Context(), "")
 	mustSay(t, err, "ended", "dexctl login")
 	if StatusOf(err) != Denied {
 		t.Errorf("status %d", StatusOf(err))
@@ -76,11 +76,11 @@ func TestAFailureToRefreshLosesNothing(t *testing.T) {
 	f, w, advance := loggedIn(t)
 	advance(time.Hour)
 	f.token = func(url.Values) any { return map[string]any{"error": "temporarily_unavailable"} }
-	if _, err := w.Source(f.target()).Token(t.Context()); err == nil {
+	if _, err := w.Source(f.target()).Token(t.Context(), ""); err == nil {
 		t.Fatal("no error")
 	}
 	f.token = nil
-	if got, err := w.Source(f.target()).Token(t.Context()); err != nil || got != "access-3" {
+	if got, err := w.Source(f.target()).Token(t.Context(), ""); err != nil || got != "access-3" {
 		t.Errorf("afterwards: %q, %v", got, err)
 	}
 }
@@ -89,7 +89,7 @@ func TestATokenGoesOnlyWhereItIsFor(t *testing.T) {
 	f, w, _ := loggedIn(t)
 	elsewhere := f.target()
 	elsewhere.API = "https://evil.example.com"
-	_, err := w.Source(elsewhere).Token(t.Context())
+	_, err := w.Source(elsewhere).Token(t.Context(), "")
 	mustSay(t, err, "evil.example.com", "dexctl login")
 }
 
@@ -99,7 +99,7 @@ func TestATokenThatOthersCanReadIsNotUsed(t *testing.T) {
 	if err := os.Chmod(v.file, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.Source(f.target()).Token(t.Context())
+	_, err := w.Source(f.target()).Token(t.Context(), "")
 	mustSay(t, err, "read by others", "0640", "chmod 600")
 }
 
@@ -109,7 +109,7 @@ func TestADamagedTokenSaysWhereItIs(t *testing.T) {
 	if err := os.WriteFile(v.file, []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	_, err := w.Source(f.target()).Token(t.Context())
+	_, err := w.Source(f.target()).Token(t.Context(), "")
 	mustSay(t, err, v.file, "damaged")
 }
 
@@ -118,8 +118,27 @@ func TestTheEnvironmentsTokenIsTakenAsItIs(t *testing.T) {
 	w, _, _ := f.world()
 	target := f.target()
 	target.Token = "given"
-	if got, err := w.Source(target).Token(t.Context()); err != nil || got != "given" || len(f.asked) > 0 {
+	if got, err := w.Source(target).Token(t.Context(), ""); err != nil || got != "given" || len(f.asked) > 0 {
 		t.Errorf("got %q, %v", got, err)
+	}
+}
+
+func TestATokenThatTheServerRefusesIsReplacedOnce(t *testing.T) {
+	f, w, _ := loggedIn(t)
+	source := w.Source(f.target())
+	if got, err := source.Token(t.Context(), "access-1"); err != nil || got != "access-2" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	// Another process, which was refused the same one, takes what the first has got.
+	if got, err := w.Source(f.target()).Token(t.Context(), "access-1"); err != nil || got != "access-2" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	given := f.target()
+	given.Token = "given"
+	_, err := w.Source(given).Token(t.Context(), "given")
+	mustSay(t, err, EnvToken)
+	if StatusOf(err) != Denied {
+		t.Errorf("status %d", StatusOf(err))
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 
+	"dex/internal/admin/resource"
 	"dex/internal/base/fault"
 )
 
@@ -46,10 +48,24 @@ func StatusOf(err error) Status {
 	if e, ok := errors.AsType[*ending](err); ok {
 		return e.status
 	}
+	if p, ok := errors.AsType[*resource.Problem](err); ok {
+		return statusOfProblem(p)
+	}
 	switch fault.Of(err) {
 	case fault.Denied:
 		return Denied
 	case fault.Conflict:
+		return Conflict
+	default:
+		return Failed
+	}
+}
+
+func statusOfProblem(p *resource.Problem) Status {
+	switch p.Status {
+	case http.StatusUnauthorized, http.StatusForbidden:
+		return Denied
+	case http.StatusConflict, http.StatusPreconditionFailed:
 		return Conflict
 	default:
 		return Failed
