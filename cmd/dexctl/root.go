@@ -30,6 +30,7 @@ type tool struct {
 func (t *tool) commands() []*cobra.Command {
 	return []*cobra.Command{
 		t.login(), t.logout(), t.whoami(), t.contexts(),
+		t.sessions(), t.grants(), t.consents(),
 		t.completion(), t.version(),
 	}
 }
