@@ -56,6 +56,7 @@ func Run(t *testing.T, open Opener) {
 		{"registry of tenants", tenantRegistryPromises},
 		{"duties", dutyPromises},
 		{"outbox", outboxPromises},
+		{"export", exportPromises},
 		{"secrecy", secrecyPromises},
 		{"budget", budgetPromises},
 	} {
