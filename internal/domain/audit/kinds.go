@@ -1,0 +1,63 @@
+package audit
+
+// Meaning says of a kind of event what has happened, for whoever reads the record.
+type Meaning struct {
+	Kind Kind
+	Says string
+}
+
+// Meanings are all kinds of events; docs/operate/audit.md is made of them.
+var Meanings = []Meaning{
+	{LoginSucceeded, "Somebody has logged in."},
+	{LoginRefused, "Somebody has proven who they are, and may not log in all the same; detail says why."},
+	{SessionEnded, "A session has ended before its time: by a logout, or by an operator."},
+	{ConsentGranted, "Somebody has allowed an application what it asked for."},
+	{ConsentRevoked, "What somebody had allowed an application is taken back."},
+	{CodeReplayed, "An authorization code came a second time; all that came of it is revoked."},
+	{CodeBurned, "An authorization code was offered with the wrong proof too often, and is void."},
+	{RefreshReused, "A refresh token came back that was replaced long ago; its family is revoked."},
+	{GrantDenied, "Tokens were refused that had been granted; detail says why."},
+	{TokenRevoked, "A token was revoked by its application."},
+	{GrantRevoked, "What an application had been granted is revoked, with all its tokens."},
+	{UserCreated, "An account was made."},
+	{UserDisabled, "An account was disabled."},
+	{UserEnabled, "An account was enabled again."},
+	{UserUpdated, "What an account says of its person was changed."},
+	{UserDeleted, "An account was deleted, with all that hung on it."},
+	{UserRoleChanged, "Somebody's role, and so what they may administer, was changed."},
+	{PasswordChanged, "A password was set."},
+	{IdentityLinked, "Another way to log in leads to an account."},
+	{IdentityUnlinked, "A way to log in leads to an account no more."},
+	{LinkCreated, "A link was made by which somebody can choose a password."},
+	{LinkUsed, "Such a link was used."},
+	{GroupCreated, "A group was made."},
+	{GroupUpdated, "A group was changed."},
+	{GroupDeleted, "A group was deleted."},
+	{MemberAdded, "Somebody is in a group."},
+	{MemberRemoved, "Somebody is in a group no more."},
+	{DeviceDenied, "Somebody has refused to let a device in."},
+	{KeyCreated, "A signing key was made."},
+	{KeyDestroyed, "A signing key signs no more: its private half is gone."},
+	{KeyRemoved, "A signing key is published no more."},
+	{ConfigApplied, "A configuration was applied as a whole, or the tenant itself was changed."},
+	{ClientCreated, "An application was registered."},
+	{ClientChanged, "An application's settings were changed."},
+	{ClientDisabled, "An application was disabled."},
+	{ClientEnabled, "An application was enabled again."},
+	{ClientDeleted, "An application was deleted."},
+	{ClientSecretAdded, "An application was given a secret."},
+	{ClientSecretRemoved, "A secret of an application was removed."},
+	{ConnectorCreated, "A connector was made."},
+	{ConnectorChanged, "A connector's settings were changed."},
+	{ConnectorDisabled, "A connector was disabled."},
+	{ConnectorEnabled, "A connector was enabled again."},
+	{ConnectorDeleted, "A connector was deleted."},
+	{TenantCreated, "A tenant was made."},
+	{TenantChanged, "A tenant was changed."},
+	{TenantDisabled, "A tenant was disabled, with everything in it."},
+	{TenantEnabled, "A tenant was enabled again."},
+	{TenantDeleted, "A tenant was deleted."},
+	{UpstreamRefused, "Another provider refused what we asked of it."},
+	{OutboxRetried, "A message that had not been delivered is to be tried again."},
+	{OutboxDropped, "A message that had not been delivered was thrown away."},
+}
