@@ -11,6 +11,7 @@ import (
 	"dex/internal/base/secret"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/client"
+	"dex/internal/domain/tenant"
 	"dex/internal/protocol/jose"
 	"dex/internal/protocol/oauth"
 )
@@ -174,8 +175,8 @@ func (t *Tenant) ConsumeAssertion(ctx context.Context, clientID string, jti secr
 // byOperator is who disabled a row of the configuration by a verb. What the
 // configuration disabled, byFile, it enables again when it says so.
 const (
-	byOperator = "operator"
-	byFile     = "file"
+	byOperator = tenant.DisabledByOperator
+	byFile     = tenant.ManagedByFile
 )
 
 // DisableClient implements [client.Switch].

@@ -48,6 +48,13 @@ func (db *DB) ClearAway(ctx context.Context, now time.Time, batch int) (map[stri
 			deleted[s.table] = int(n)
 		}
 	}
+	forgotten, err := db.forgetUse(ctx, now, batch)
+	if err != nil {
+		return deleted, fmt.Errorf("clear away client_use: %w", err)
+	}
+	if forgotten > 0 {
+		deleted["client_use"] = int(forgotten)
+	}
 	n, err := db.clearTraces(ctx, batch)
 	if n > 0 {
 		deleted["traces"] += n

@@ -26,6 +26,7 @@ import (
 	"dex/internal/base/fault"
 	"dex/internal/base/seal"
 	"dex/internal/connector"
+	"dex/internal/connector/inventory"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/client"
 	"dex/internal/domain/credential"
@@ -57,6 +58,7 @@ var (
 	_ grant.Store        = (*Tenant)(nil)
 	_ key.Store          = (*Tenant)(nil)
 	_ audit.Store        = (*Tenant)(nil)
+	_ inventory.Keeper   = (*Tenant)(nil)
 	_ audit.Receipts     = (*Tenant)(nil)
 	_ grant.DeviceStore  = (*Tenant)(nil)
 )

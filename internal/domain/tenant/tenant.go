@@ -18,6 +18,10 @@ const (
 	ManagedByHand  = "api"   // nobody but those who change it by hand
 )
 
+// DisabledByOperator says that somebody has disabled a part of the configuration by
+// hand, which whoever manages it does not undo.
+const DisabledByOperator = "operator"
+
 // Tenant is one issuer.
 type Tenant struct {
 	ID       string

@@ -54,6 +54,7 @@ func Run(t *testing.T, open Opener) {
 		{"registry of clients", registryPromises},
 		{"registry of connectors", connectorPromises},
 		{"registry of tenants", tenantRegistryPromises},
+		{"inventory", inventoryPromises},
 		{"duties", dutyPromises},
 		{"outbox", outboxPromises},
 		{"export", exportPromises},
