@@ -59,7 +59,7 @@ func (r keptRow) mayChange(version int64) error {
 // mustBe says whether the row is still at the version at which it was read.
 func (r keptRow) mustBe(version int64) error {
 	if version != 0 && version != r.version {
-		return fault.New(fault.Conflict, "The %s %q has changed since it was read: it is at version %d, not %d. Read it again, and change what it is now.", r.noun, r.id, r.version, version)
+		return fault.Wrap(fault.Conflict, fault.ErrChanged, "The %s %q has changed since it was read: it is at version %d, not %d. Read it again, and change what it is now.", r.noun, r.id, r.version, version)
 	}
 	return nil
 }

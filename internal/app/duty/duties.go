@@ -76,3 +76,28 @@ func describe(cleared map[string]int) string {
 	}
 	return "cleared away " + strings.Join(parts, ", ")
 }
+
+// UseCounter knows who has used which client.
+type UseCounter interface {
+	// CountUse takes down a batch of what has happened since it was last called, and
+	// reports whether there is more.
+	CountUse(ctx context.Context, now time.Time, batch int) (more bool, err error)
+}
+
+// CountUse takes down who has used which client by which connector, so that a plan
+// can say whom a change concerns.
+func CountUse(store UseCounter, c clock.Clock, every time.Duration) Duty {
+	return Duty{
+		Name:  "count client use",
+		Every: every,
+		Do: func(ctx context.Context) (string, error) {
+			for more := true; more && ctx.Err() == nil; {
+				var err error
+				if more, err = store.CountUse(ctx, c.Now(), clearBatch); err != nil {
+					return "", err
+				}
+			}
+			return "", nil
+		},
+	}
+}

@@ -20,6 +20,9 @@ const clearEvery = 10 * time.Minute
 // find them.
 const indexEvery = time.Minute
 
+// countEvery is how often is counted who has used which client.
+const countEvery = 5 * time.Minute
+
 // runBeside does what has to be done beside the requests, until ctx is done.
 func (w *Worker) runBeside(ctx context.Context) {
 	var all sync.WaitGroup
@@ -39,6 +42,7 @@ func (w *Worker) duties() []duty.Duty {
 		duty.RotateKeys(tenant.Default, w.parts.ring, w.parts.algorithms),
 		duty.ClearAway(w.db, w.parts.clock, clearEvery),
 		duty.IndexPeople(w.db, indexEvery),
+		duty.CountUse(w.db, w.parts.clock, countEvery),
 	}
 }
 

@@ -21,6 +21,7 @@ tenant's epoch             | -     -        login   lr     login   lr         | 
 client disabled            | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | ic     ic
 client disabled by file    | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | ic     ic
 client not declared        | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | ic     ic
+client is another's now    | -     -        -       -      -       -          | ig     ig      | 401      401        | no         no         no      | -      no
 codes taken away           | uc    uc       uc      uc     uc      uc         | uc     uc      | -        -          | -          -          -       | -      -
 refresh taken away         | -     -        -       -      -       -          | -      uc      | -        -          | -          -          -       | -      -
 itself taken away          | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | uc     no
@@ -80,6 +81,11 @@ var gateStops = []gateStop{
 	}},
 	{"client not declared", grant.ClientDisabled, func(w *gateWorld) {
 		w.apply("{id: app,", "{id: another,", "{id: asks,", "{id: yet-another,", "[app, asks]", "[]")
+	}},
+	{"client is another's now", grant.ClientEpoch, func(w *gateWorld) {
+		w.s.Clock.Advance(time.Second)
+		w.raw(`UPDATE clients SET created_at = $1`, w.now())
+		w.must(w.s.Tenant.DisableConnector(w.ctx(), "spare", audit.By{At: w.now()})) // and nobody goes by memory
 	}},
 	{"codes taken away", grant.GrantTypeMissing, func(w *gateWorld) {
 		w.apply("[authorization_code, refresh_token, client_credentials]", "[client_credentials]")

@@ -123,6 +123,7 @@ const (
 	TenantDisabled      Reason = "the tenant is disabled"
 	TenantEpoch         Reason = "issued before the tenant's epoch"
 	ClientDisabled      Reason = "the client is disabled"
+	ClientEpoch         Reason = "issued to another client of this id, which is gone"
 	GrantTypeMissing    Reason = "the client does not have this grant type"
 	RedirectURIRemoved  Reason = "the redirect URI is not registered any more"
 	ScopeNotAllowed     Reason = "the client may not have this scope"
@@ -154,6 +155,7 @@ var checks = []check{
 	{TenantDisabled, everywhere, func(c *Case) bool { return c.Tenant.Disabled }},
 	{TenantEpoch, on(ReuseSession, IntrospectOwn, AdministerOwn) | afterCode, func(c *Case) bool { return c.since().Before(c.Tenant.NotBefore) }},
 	{ClientDisabled, everywhere, func(c *Case) bool { return c.Client.Disabled || c.Client.ID == "" }},
+	{ClientEpoch, on(IntrospectOwn, AdministerOwn) | afterCode, func(c *Case) bool { return c.since().Before(c.Client.NotBefore) }},
 	{GrantTypeMissing, minting | on(IntrospectOwn, AdministerOwn), func(c *Case) bool { return !c.Client.May(grantTypeOf[c.Path]) }},
 	{RedirectURIRemoved, on(IssueCode, RedeemCode), func(c *Case) bool {
 		return !c.Client.Returns(c.RedirectURI)

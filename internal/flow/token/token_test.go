@@ -106,7 +106,7 @@ func TestWhatAClientIsToldOfAnError(t *testing.T) {
 func TestEveryDenialHasAWord(t *testing.T) {
 	var told []string
 	for _, reason := range []grant.Reason{
-		grant.TenantDisabled, grant.TenantEpoch, grant.RedirectURIRemoved, grant.ConnectorGone, grant.ConnectorNotAllowed, grant.UserGone,
+		grant.TenantDisabled, grant.TenantEpoch, grant.ClientEpoch, grant.RedirectURIRemoved, grant.ConnectorGone, grant.ConnectorNotAllowed, grant.UserGone,
 		grant.UserDisabled, grant.UserEpoch, grant.IdentityGone, grant.GroupNotAllowed, grant.SessionEnded, grant.GrantRevoked, grant.TokenRevoked,
 	} {
 		e := translate(&grant.Denial{Path: grant.Refresh, Reason: reason})
