@@ -53,6 +53,7 @@ var (
 	_ user.Directory     = (*Tenant)(nil)
 	_ user.Standing      = (*Tenant)(nil)
 	_ user.Groups        = (*Tenant)(nil)
+	_ user.Links         = (*Tenant)(nil)
 	_ credential.Store   = (*Tenant)(nil)
 	_ session.Store      = (*Tenant)(nil)
 	_ grant.Store        = (*Tenant)(nil)

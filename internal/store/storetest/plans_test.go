@@ -75,6 +75,7 @@ var keysOf = map[string]map[string]string{
 	"user_words":      {"word": hash, "user_id": id},
 	"group_members":   {"user_id": id},
 	"user_groups":     {"id": id},
+	"links":           {"hash": hash, "user_id": id, "expires_at": later},
 	"clients":         {"id": id},
 	"client_origins":  {"origin": id, "client_id": id},
 }
@@ -189,6 +190,7 @@ func (w *world) askOfPeople() {
 			return err
 		},
 		func() error { return w.SetPassword(w.ctx, user.PasswordChange{UserID: s.UserID, Hash: "x"}, w.by()) },
+		func() error { _ = w.use(w.linked(s.UserID, user.Reset)); return nil },
 		func() error { return w.UnlinkIdentity(w.ctx, s.UserID, upstream, "wim", w.by()) },
 		func() error {
 			return w.LinkIdentity(w.ctx, s.UserID, user.Identity{ConnectorID: upstream, Subject: "wim"}, w.by())

@@ -42,6 +42,7 @@ func Run(t *testing.T, open Opener) {
 		{"users", userPromises},
 		{"directory", directoryPromises},
 		{"groups", groupPromises},
+		{"links", linkPromises},
 		{"credentials", credentialPromises},
 		{"sessions", sessionPromises},
 		{"openings", openingPromises},
