@@ -12,6 +12,7 @@ import (
 
 	"dex/internal/base/clock"
 	"dex/internal/domain/key"
+	"dex/internal/domain/system"
 	"dex/internal/protocol/jose"
 	"dex/internal/store/storetest"
 )
@@ -55,8 +56,9 @@ func TestProcessesTakeTurnsAndWhoeverDiesIsReplaced(t *testing.T) {
 	}
 	step(0, 1, 0, "who comes first has the turn")
 	step(time.Minute, 2, 0, "and keeps it")
-	// The first is gone. Its turn lasts two pauses and a second more.
-	now.Advance(2 * time.Minute)
+	step(20*time.Second, 2, 0, "and does it no sooner than it is due")
+	// The first is gone. Its turn lasts three beats and a second more.
+	now.Advance(30 * time.Second)
 	second.once(t.Context(), counting("the duty", &b))
 	if b != 0 {
 		t.Error("the second did not wait until the first is given up")
@@ -66,7 +68,22 @@ func TestProcessesTakeTurnsAndWhoeverDiesIsReplaced(t *testing.T) {
 	if b != 1 {
 		t.Error("nobody does what the first has left")
 	}
-	step(time.Minute, 2, 2, "it is the second's now, even if the first returns")
+	second.once(t.Context(), counting("the duty", &b))
+	first.once(t.Context(), counting("the duty", &a))
+	if a != 2 || b != 1 {
+		t.Errorf("done %d and %d times", a, b)
+	}
+	now.Advance(time.Minute)
+	second.once(t.Context(), counting("the duty", &b))
+	first.once(t.Context(), counting("the duty", &a))
+	if a != 2 || b != 2 {
+		t.Errorf("it is the second's now, even if the first returns; done %d and %d times", a, b)
+	}
+	second.giveUp(t.Context(), counting("the duty", &b))
+	first.once(t.Context(), counting("the duty", &a))
+	if a != 3 {
+		t.Error("whoever ends in peace does not let go of the turn")
+	}
 }
 
 func TestTwoDutiesAreTwoTurns(t *testing.T) {
@@ -106,11 +123,13 @@ func TestEveryDutyBeginsAtOnceAndIsDoneAgain(t *testing.T) {
 			return "", nil
 		}}
 	}
-	r, log := process(everybody{}, &clock.Fake{}, duty("stuck"), duty("one"), duty("other"))
+	now := &clock.Fake{}
+	r, log := process(everybody{}, now, duty("stuck"), duty("one"), duty("other"))
 	r.Wait = func(ctx context.Context, d time.Duration) bool {
-		if d != time.Hour {
+		if d != beat {
 			t.Errorf("waits %v", d)
 		}
+		now.Advance(time.Hour)
 		return ctx.Err() == nil
 	}
 	r.Run(ctx)
@@ -133,9 +152,10 @@ func TestADutyThatFailsIsToldAndTriedAgain(t *testing.T) {
 		{name: "by a panic", do: func(context.Context) (string, error) { panic("a mistake of ours") }, told: "a mistake of ours"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			r, log := process(everybody{}, &clock.Fake{}, Duty{Name: "the duty", Every: time.Minute, Do: test.do})
+			now := &clock.Fake{}
+			r, log := process(everybody{}, now, Duty{Name: "the duty", Every: time.Minute, Do: test.do})
 			turns := 0
-			r.Wait = func(context.Context, time.Duration) bool { turns++; return turns < 3 }
+			r.Wait = func(context.Context, time.Duration) bool { turns++; now.Advance(time.Minute); return turns < 3 }
 			r.Run(t.Context())
 			if n := strings.Count(log.String(), test.told); n != 3 || !strings.Contains(log.String(), `duty="the duty"`) {
 				t.Errorf("told %d times of 3: %s", n, log)
@@ -144,6 +164,54 @@ func TestADutyThatFailsIsToldAndTriedAgain(t *testing.T) {
 				t.Errorf("done once it says %v", err)
 			}
 		})
+	}
+}
+
+func TestTheRecordSaysHowADutyStands(t *testing.T) {
+	now := &clock.Fake{}
+	db := storetest.Open(t, storetest.WithClock(now))
+	said, fails := "", errors.New("the disk is full")
+	d := Duty{Name: "the duty", Every: time.Minute, Do: func(ctx context.Context) (string, error) {
+		if all, err := db.Duties(ctx); err != nil || len(all) != 1 || !all[0].Running(now.Now()) {
+			t.Errorf("while it is done the record says %+v, %v", all, err)
+		}
+		return said, fails
+	}}
+	r, _ := process(db, now, d)
+	r.Record, r.holder = db, "us"
+	var told []Outcome
+	r.Told = func(o Outcome) { told = append(told, o) }
+	stands := func() system.Duty {
+		t.Helper()
+		r.once(t.Context(), d)
+		all, err := db.Duties(t.Context())
+		if err != nil || len(all) != 1 {
+			t.Fatalf("%+v, %v", all, err)
+		}
+		return all[0]
+	}
+	if got := stands(); !got.Failing() || got.Problem != "the disk is full" || got.Failures != 1 || got.Runs != 1 || got.Holder != "us" {
+		t.Errorf("it failed, and the record says %+v", got)
+	}
+	now.Advance(time.Minute)
+	said, fails = "counted", nil
+	if got := stands(); got.Failing() || got.Problem != "" || got.Said != "counted" || got.Runs != 2 || got.Running(now.Now()) {
+		t.Errorf("it was done, and the record says %+v", got)
+	}
+	now.Advance(time.Minute)
+	said = ""
+	if got := stands(); got.Said != "counted" || !got.DoneAt.Equal(now.Now()) {
+		t.Errorf("there was nothing to do, and the record says %+v", got)
+	}
+	if len(told) != 3 || told[0].Err == nil || told[1].Did != "counted" {
+		t.Errorf("told was %+v", told)
+	}
+	now.Advance(time.Second)
+	if _, err := r.Now(t.Context(), "the duty"); err != nil {
+		t.Errorf("done at once: %v", err)
+	}
+	if _, err := r.Now(t.Context(), "another"); !errors.Is(err, ErrNoSuchDuty) {
+		t.Errorf("a duty that nobody has: %v", err)
 	}
 }
 
