@@ -17,6 +17,7 @@ import (
 
 	"dex/internal/admin/api"
 	"dex/internal/app/config"
+	"dex/internal/app/process"
 	"dex/internal/base/clock"
 	"dex/internal/base/fault"
 	"dex/internal/base/httpx"
@@ -75,7 +76,7 @@ func New(s *config.Settings, o Options) (*Worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("issuer: %w", err)
 	}
-	keys, err := keyRing(s)
+	keys, err := process.Keys(s.KeySecrets, s.KeyFile())
 	if err != nil {
 		return nil, err
 	}

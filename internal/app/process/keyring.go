@@ -1,4 +1,4 @@
-package worker
+package process
 
 import (
 	"errors"
@@ -6,28 +6,28 @@ import (
 	"io/fs"
 	"os"
 
-	"dex/internal/app/config"
 	"dex/internal/base/seal"
+	"dex/internal/base/secret"
 )
 
-// keyRing returns the ring of the operator's key secrets. On one machine one is
-// made and kept beside the database; without a database it is forgotten at the
+// Keys returns the ring of the operator's key secrets. Without any, on one machine one is
+// made and kept in a file beside the database; without a database it is forgotten at the
 // end, like everything else.
-func keyRing(s *config.Settings) (*seal.Ring, error) {
+func Keys(given []secret.Value, file string) (*seal.Ring, error) {
 	var secrets []seal.Secret
-	for i, text := range s.KeySecrets {
-		secret, err := seal.ParseSecret(string(text))
+	for i, text := range given {
+		one, err := seal.ParseSecret(string(text))
 		if err != nil {
 			return nil, fmt.Errorf("key_secrets[%d]: %w", i, err)
 		}
-		secrets = append(secrets, secret)
+		secrets = append(secrets, one)
 	}
 	if len(secrets) == 0 {
-		secret, err := ownSecret(s.KeyFile())
+		own, err := ownSecret(file)
 		if err != nil {
 			return nil, err
 		}
-		secrets = append(secrets, secret)
+		secrets = append(secrets, own)
 	}
 	return seal.NewRing(secrets...)
 }

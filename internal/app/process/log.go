@@ -1,4 +1,6 @@
-package worker
+// Package process is what every program of ours begins with: a log, listeners, and the
+// key secrets of the operator.
+package process
 
 import (
 	"context"
@@ -12,6 +14,25 @@ const (
 	logEvery = 100 * time.Millisecond // how long a line may wait to be written
 	logFull  = 32 << 10               // bytes after which nothing waits any more
 )
+
+// Log returns a log of the given level and format, and what writes the last lines of
+// it before the program ends.
+func Log(level, format string, to io.Writer) (log *slog.Logger, flush func()) {
+	buffer := &logBuffer{out: to}
+	return newLog(level, format, buffer), buffer.Flush
+}
+
+func newLog(level, format string, to *logBuffer) *slog.Logger {
+	var least slog.Level
+	if err := least.UnmarshalText([]byte(level)); err != nil {
+		least = slog.LevelInfo // it has been checked
+	}
+	o := &slog.HandlerOptions{Level: least}
+	if format == "json" {
+		return slog.New(promptly{slog.NewJSONHandler(to, o), to})
+	}
+	return slog.New(promptly{slog.NewTextHandler(to, o), to})
+}
 
 // logBuffer gathers lines of the log, because a system call for each would cost a
 // busy server more than all the rest of logging. What matters, a warning or worse,

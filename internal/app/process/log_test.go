@@ -1,4 +1,4 @@
-package worker
+package process
 
 import (
 	"bytes"
@@ -8,8 +8,6 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"dex/internal/app/config"
 )
 
 func TestLinesOfTheLogGatherForAMoment(t *testing.T) {
@@ -21,7 +19,7 @@ func TestLinesOfTheLogGatherForAMoment(t *testing.T) {
 			defer buffer.mu.Unlock()
 			return out.String()
 		}
-		log := newLog(&config.Settings{LogLevel: "info"}, buffer).With("of", "a test").WithGroup("g")
+		log := newLog("info", "text", buffer).With("of", "a test").WithGroup("g")
 		log.Info("one")
 		log.Info("two")
 		if got := written(); got != "" {
