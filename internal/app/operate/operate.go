@@ -49,6 +49,8 @@ func nouns(o Options) []api.Noun {
 			Sessions: of(o.DB, func(t *store.Tenant) session.Register { return t }),
 			Grants:   of(o.DB, func(t *store.Tenant) grant.Register { return t }),
 		}.Noun(),
+		api.Audit{History: of(o.DB, func(t *store.Tenant) audit.History { return t })}.Noun(),
+		api.Traces{Traces: of(o.DB, func(t *store.Tenant) audit.Traces { return t })}.Noun(),
 	}
 }
 

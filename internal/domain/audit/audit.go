@@ -166,9 +166,32 @@ type Store interface {
 	// KeepTrace appends steps to the trace of an attempt. The store bounds how much
 	// it keeps of one attempt, and how many.
 	KeepTrace(ctx context.Context, supportCode string, startedAt time.Time, steps []Step) error
+	Traces
+}
+
+// Traces tells the stories of attempts.
+type Traces interface {
 	// Trace returns the story of an attempt. It returns a fault of kind NotFound if
 	// nothing is known of it.
 	Trace(ctx context.Context, supportCode string) (Trace, error)
+}
+
+// Filter says which events of the record are looked for. What is empty does not matter.
+type Filter struct {
+	Kind     Kind
+	UserID   string
+	ClientID string
+	Since    time.Time // from this moment on
+	Until    time.Time // before this moment
+}
+
+// History is the record as operators read it.
+type History interface {
+	// Events returns some of the events that are looked for, the last ones first, from
+	// before one on, and where the next ones begin: empty if there are no more. It may
+	// return fewer than were asked for, or none, and still say where to go on, so that
+	// nobody waits long for the few in a million.
+	Events(ctx context.Context, f Filter, before string, most int) ([]Event, string, error)
 }
 
 // supportAlphabet leaves out what is mistaken for something else when read aloud.
@@ -190,11 +213,15 @@ func NewSupportCode() string {
 }
 
 // NewEventID returns a fresh id that sorts by the given time.
-func NewEventID(at time.Time) string {
+func NewEventID(at time.Time) string { return FirstEventID(at) + strings.ToLower(rand.Text()[:16]) }
+
+// FirstEventID returns what sorts before the id of every event of the given time, and
+// after that of every earlier one.
+func FirstEventID(at time.Time) string {
 	const digits = "0123456789abcdefghijklmnopqrstuv"
 	var b [10]byte
 	for i, n := len(b)-1, uint64(at.UnixMicro()); i >= 0; i, n = i-1, n>>5 {
 		b[i] = digits[n&31]
 	}
-	return "evt_" + string(b[:]) + strings.ToLower(rand.Text()[:16])
+	return "evt_" + string(b[:])
 }

@@ -52,6 +52,7 @@ func Run(t *testing.T, open Opener) {
 		{"keys", keyPromises},
 		{"audit", auditPromises},
 		{"receipts", receiptPromises},
+		{"registers", registerPromises},
 		{"registry of clients", registryPromises},
 		{"registry of connectors", connectorPromises},
 		{"registry of tenants", tenantRegistryPromises},
