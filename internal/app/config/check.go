@@ -29,6 +29,8 @@ func (s *Settings) check(l *loader) {
 	checkKeys(s.Keys, l.Findings)
 	checkDeclared(s, l.Findings)
 	checkTelemetry(s.OTLPEndpoint, l.Findings)
+	l.audit(&s.Audit)
+	l.mail(&s.Mail)
 	if strings.TrimSpace(s.Name) == "" {
 		l.Add("name", "must not be empty")
 	}
@@ -151,13 +153,9 @@ func (l *loader) keySecrets(secrets []secret.Value, db Database) {
 	seen := map[string]bool{}
 	for i, k := range secrets {
 		at := fmt.Sprintf("key_secrets[%d]", i)
-		text := string(k)
-		if file, ok := strings.CutPrefix(text, "file:"); ok {
-			var err error
-			if text, err = strict.ReadValue(file, l.read); err != nil {
-				l.Add(at, "%s", err)
-				continue
-			}
+		text, ok := l.fromFile(at, string(k))
+		if !ok {
+			continue
 		}
 		secrets[i] = secret.Value(strings.TrimSpace(text))
 		key, err := seal.ParseSecret(string(secrets[i]))
@@ -173,6 +171,21 @@ func (l *loader) keySecrets(secrets []secret.Value, db Database) {
 	if db.Postgres() && len(secrets) == 0 {
 		l.Add("key_secrets", `is not set, and a Postgres database is worth nothing to a thief only if what it keeps is sealed; make one with "openssl rand -base64 32"`)
 	}
+}
+
+// fromFile returns a secret that may stand in a file, which "file:" and a path then say.
+// If it cannot be read, it says so, and returns false.
+func (l *loader) fromFile(at, text string) (string, bool) {
+	file, ok := strings.CutPrefix(text, "file:")
+	if !ok {
+		return text, true
+	}
+	text, err := strict.ReadValue(file, l.read)
+	if err != nil {
+		l.Add(at, "%s", err)
+		return "", false
+	}
+	return strings.TrimSpace(text), true
 }
 
 func checkExpiry(e Expiry, f *strict.Findings) {

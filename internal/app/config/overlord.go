@@ -73,6 +73,8 @@ func (s *Overlord) check(l *loader) {
 	checkAddresses(l.Findings, address{"admin_listen", s.AdminListen}, address{"metrics_listen", s.MetricsListen})
 	checkTLS(s.TLSCertFile, s.TLSKeyFile, l.Findings)
 	checkTelemetry(s.OTLPEndpoint, l.Findings)
+	l.audit(&s.Audit)
+	l.mail(&s.Mail)
 	l.keySecrets(s.KeySecrets, s.DB)
 	if s.GCInterval < time.Second {
 		l.Add("gc_interval", "must be 1s at least")

@@ -87,7 +87,7 @@ func firstDifference(have, want []byte) string {
 func comments(t *testing.T) map[string]string {
 	t.Helper()
 	docs := map[string]string{}
-	for _, name := range []string{"settings.go", "overlord.go", "../../admin/declare/types.go"} {
+	for _, name := range []string{"settings.go", "overlord.go", "delivery.go", "../../admin/declare/types.go"} {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
 		if err != nil {
 			t.Fatal(err)

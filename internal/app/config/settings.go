@@ -81,12 +81,6 @@ type Settings struct {
 	places map[string]strict.Place
 }
 
-// Audit says where the record of what was done is sent.
-type Audit struct{}
-
-// Mail says how mail is sent.
-type Mail struct{}
-
 // Expiry says how long things last. Lifetimes are written like 10m, 24h or 30d,
 // in whole seconds.
 type Expiry struct {

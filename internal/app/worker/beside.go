@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"dex/internal/app/delivery"
 	"dex/internal/app/duty"
 	"dex/internal/base/fault"
 	"dex/internal/domain/tenant"
@@ -38,12 +39,18 @@ func (w *Worker) runBeside(ctx context.Context) {
 
 // duties are what this process does when it is its turn.
 func (w *Worker) duties() []duty.Duty {
-	return []duty.Duty{
+	delivering, err := delivery.Duties(w.db, delivery.Settings{
+		Mail: w.settings.Mail, Audit: w.settings.Audit, AllowPrivate: w.settings.OutboundAllowPrivate, Host: w.issuer.Hostname(),
+	}, w.parts.clock)
+	if err != nil { // the settings have been checked, so this is of the world
+		w.log.Error("nothing can be delivered", "error", err)
+	}
+	return append(delivering, []duty.Duty{
 		duty.RotateKeys(tenant.Default, w.parts.ring, w.parts.algorithms),
 		duty.ClearAway(w.db, w.parts.clock, clearEvery),
 		duty.IndexPeople(w.db, indexEvery),
 		duty.CountUse(w.db, w.parts.clock, countEvery),
-	}
+	}...)
 }
 
 // CatchUp does at once, and once, what is done now and then beside the requests. It

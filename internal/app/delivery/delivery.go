@@ -1,0 +1,99 @@
+// Package delivery puts together what leaves the house by itself: mail out of the
+// outbox, and the record of what was done. Whoever has the duties has these too.
+package delivery
+
+import (
+	"net/netip"
+	"time"
+
+	"dex/internal/app/config"
+	"dex/internal/app/duty"
+	"dex/internal/base/clock"
+	"dex/internal/base/mail"
+	"dex/internal/base/outbound"
+	"dex/internal/base/sink"
+	"dex/internal/domain/audit"
+	"dex/internal/domain/outbox"
+)
+
+// Store is where what is to be delivered stands.
+type Store interface {
+	outbox.Queue
+	audit.Exports
+}
+
+// Settings are those of any program that has the duties.
+type Settings struct {
+	Mail         config.Mail
+	Audit        config.Audit
+	AllowPrivate []netip.Prefix // networks that a webhook may be in
+	Host         string         // what this machine is called
+}
+
+const (
+	deliverEvery = 5 * time.Second
+	exportEvery  = 2 * time.Second
+)
+
+// Duties returns the duties that deliver. Without a mail server there is none to
+// deliver, and what is queued waits; without a sink there is none to hand on.
+func Duties(db Store, s Settings, c clock.Clock) ([]duty.Duty, error) {
+	var duties []duty.Duty
+	sender, err := Sender(s.Mail, c)
+	if err != nil {
+		return nil, err
+	}
+	if sender != nil {
+		carriers := map[outbox.Kind]outbox.Carrier{outbox.Mail: duty.MailCarrier{Sender: sender, Clock: c}}
+		duties = append(duties, duty.Deliver(db, carriers, c, deliverEvery))
+	}
+	sinks, err := Sinks(s, c)
+	if err != nil {
+		return nil, err
+	}
+	if len(sinks) > 0 {
+		duties = append(duties, duty.Export(db, sinks, c, exportEvery))
+	}
+	return duties, nil
+}
+
+// Sender returns what sends mail; nil if nothing is set up that could.
+func Sender(s config.Mail, c clock.Clock) (mail.Sender, error) {
+	if s.From == "" {
+		return nil, nil
+	}
+	from, err := mail.ParseFrom(s.From)
+	if err != nil {
+		return nil, err
+	}
+	if s.Folder != "" {
+		return mail.Folder{Path: s.Folder, From: from, Clock: c}, nil
+	}
+	host, port, _ := s.HostPort()
+	return mail.NewSMTP(mail.Server{
+		Host: host, Port: port, Security: s.Security, Username: s.Username, Password: s.Password,
+	}, from, c)
+}
+
+// Sinks returns where the record is handed on to.
+func Sinks(s Settings, c clock.Clock) (all []sink.Sink, err error) {
+	if s.Audit.File != "" {
+		all = append(all, sink.File{Path: s.Audit.File})
+	}
+	if s.Audit.Syslog != "" {
+		log, err := sink.NewSyslog(s.Audit.Syslog, s.Host, nil)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, log)
+	}
+	if s.Audit.Webhook != "" {
+		client := outbound.New(outbound.Options{AllowPrivate: s.AllowPrivate})
+		hook, err := sink.NewWebhook(s.Audit.Webhook, s.Audit.WebhookSecret, client, c)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, hook)
+	}
+	return all, nil
+}
