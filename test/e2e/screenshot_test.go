@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
@@ -64,6 +67,11 @@ clients:
     post_logout_redirect_uris: ["%[1]s%[3]s"]
     policy_url: https://notes.example.com/privacy
     terms_url: https://notes.example.com/terms
+  - id: television
+    name: Television
+    public: true
+    grant_types: ["urn:ietf:params:oauth:grant-type:device_code"]
+    scopes: [openid, profile]
 `, notes, app.CallbackPath, app.LoggedOutPath)
 }
 
@@ -115,6 +123,8 @@ func (c camera) walk(dex, notes string) {
 	c.click("allow", "claims")
 	c.take("app-account")
 
+	c.device(dex)
+
 	c.open(dex)
 	c.await("user")
 	c.take("home-signed-in")
@@ -132,4 +142,27 @@ func (c camera) walk(dex, notes string) {
 	c.open(dex + "/authorize?client_id=notes&redirect_uri=https://elsewhere.example.com")
 	c.await("support-code")
 	c.take("error")
+}
+
+// device lets a device in.
+func (c camera) device(dex string) {
+	c.t.Helper()
+	answer, err := http.PostForm(dex+"/device_authorization", url.Values{"client_id": {"television"}, "scope": {"openid profile"}})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	var waits struct {
+		Page string `json:"verification_uri_complete"`
+	}
+	if err := json.NewDecoder(answer.Body).Decode(&waits); err != nil || waits.Page == "" {
+		c.t.Fatalf("the device is told nothing: %d, %v", answer.StatusCode, err)
+	}
+	c.open(waits.Page)
+	c.await("user_code")
+	c.take("device-enter")
+	c.click("submit", "warning")
+	c.take("device-confirm")
+	c.click("allow", "answered")
+	c.take("device-approved")
 }
