@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"net"
@@ -61,7 +62,7 @@ func open(ctx context.Context, o Options) (*engine, pools, error) {
 	file, isFile := strings.CutPrefix(o.URL, "sqlite:")
 	switch {
 	case o.URL == memory:
-		p, err := openMemory(ctx)
+		p, err := openMemory(ctx, o)
 		return &engine{dialect: goose.DialectSQLite3, exists: sqliteExists, again: sqliteBusy, away: sqliteAway}, p, err
 	case isFile && file != "":
 		p, err := openFile(ctx, file, o)
@@ -92,12 +93,29 @@ func sqliteParameters() url.Values {
 	}
 }
 
+// openSQLite makes a pool of connections to SQLite.
+func openSQLite(o Options, name string) (*sql.DB, error) {
+	c, err := sqlite.NewConnector(name)
+	if err != nil {
+		return nil, err
+	}
+	return o.pool(c), nil
+}
+
+// pool makes a pool of connections.
+func (o Options) pool(c driver.Connector) *sql.DB {
+	if o.Between != nil {
+		c = o.Between(c)
+	}
+	return sql.OpenDB(c)
+}
+
 // openMemory opens a database that nobody else sees and that ends with us. One
 // connection does everything: several would only wait for each other.
-func openMemory(ctx context.Context) (pools, error) {
+func openMemory(ctx context.Context, o Options) (pools, error) {
 	p := sqliteParameters()
 	p.Set("vfs", "memdb")
-	db, err := sql.Open("sqlite", "file:/"+rand.Text()+"?"+p.Encode())
+	db, err := openSQLite(o, "file:/"+rand.Text()+"?"+p.Encode())
 	if err != nil {
 		return pools{}, err
 	}
@@ -133,7 +151,7 @@ func openFile(ctx context.Context, file string, o Options) (pools, error) {
 	// What has been answered must survive a power cut: a revocation above all.
 	p.Set("_synchronous", "FULL")
 	name := "file:" + (&url.URL{Path: file}).EscapedPath() + "?"
-	write, err := sql.Open("sqlite", name+p.Encode())
+	write, err := openSQLite(o, name+p.Encode())
 	if err != nil {
 		return pools{}, err
 	}
@@ -142,7 +160,7 @@ func openFile(ctx context.Context, file string, o Options) (pools, error) {
 		return pools{}, errors.Join(err, write.Close())
 	}
 	p.Set("_query_only", "on")
-	read, err := sql.Open("sqlite", name+p.Encode())
+	read, err := openSQLite(o, name+p.Encode())
 	if err != nil {
 		return pools{}, errors.Join(err, write.Close())
 	}
@@ -166,12 +184,12 @@ func openPostgres(o Options) (pools, error) {
 	if config.RuntimeParams["application_name"] == "" {
 		config.RuntimeParams["application_name"] = "dex"
 	}
-	db := stdlib.OpenDB(*config, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+	db := o.pool(stdlib.GetConnector(*config, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
 		// Our statements are conditional updates, which are right at this level.
 		// Under a stricter default single ones would fail and have to be repeated.
 		_, err := c.Exec(ctx, "SET default_transaction_isolation TO 'read committed'")
 		return err
-	}))
+	})))
 	most := o.MaxOpen
 	if most <= 0 {
 		most = defaultConnections

@@ -15,6 +15,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -73,6 +74,9 @@ type Options struct {
 	// Clock is told instead of the database's own time. Only tests, which move it,
 	// set it.
 	Clock clock.Clock
+	// Between stands between us and the driver. Only tests, which let calls fail, set
+	// it.
+	Between func(driver.Connector) driver.Connector
 	// MaxOpen and MaxIdle bound the connections; zero is 16 for Postgres, and as
 	// many as there are processors for SQLite.
 	MaxOpen, MaxIdle int

@@ -25,6 +25,7 @@ import (
 	"dex/internal/base/seal"
 	"dex/internal/domain/tenant"
 	"dex/internal/store"
+	"dex/test/fault/calls"
 	"dex/test/postgres"
 )
 
@@ -45,6 +46,9 @@ func WithKeys(k *seal.Ring) Option { return func(o *store.Options) { o.Keys = k 
 
 // WithMaxTraces sets how many traces are kept.
 func WithMaxTraces(n int) Option { return func(o *store.Options) { o.MaxTraces = n } }
+
+// WithLine puts a line between the database and its driver, on which calls fail.
+func WithLine(l *calls.Line) Option { return func(o *store.Options) { o.Between = l.Between } }
 
 // lease is short, because a test that disables something waits for it.
 const lease = 50 * time.Millisecond

@@ -42,7 +42,7 @@ func (l *link) pump(from, to *net.TCPConn, direction uint64, limit func(Faults) 
 	var passed int64
 	for {
 		n, err := from.Read(buffer)
-		if n > 0 && !(l.forsaken.Load() && from == l.client) {
+		if n > 0 && (from != l.client || !l.forsaken.Load()) {
 			f, ok := l.await(chance)
 			if !ok {
 				return
