@@ -6,6 +6,7 @@ import (
 
 	"dex/internal/base/secret"
 	"dex/internal/domain/audit"
+	"dex/internal/domain/client"
 	"dex/internal/domain/credential"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/key"
@@ -51,6 +52,51 @@ var deeds = []deed{
 		w.ok(w.DisableClient(w.ctx, app, w.by()))
 		by := w.signed(n)
 		return func(ctx context.Context) error { return w.EnableClient(ctx, app, by) }
+	}},
+	{"RegisterClient", func(w *world, n string) func(context.Context) error {
+		r := w.plainRegistration(n)
+		by := w.signed(n)
+		return func(ctx context.Context) error {
+			_, err := w.RegisterClient(ctx, r, by)
+			return err
+		}
+	}},
+	{"ChangeClient", func(w *world, n string) func(context.Context) error {
+		r, err := w.RegisterClient(w.ctx, w.plainRegistration(n), w.by())
+		w.ok(err)
+		r.Name, r.AllowedOrigins = "another", []string{"https://another.example"}
+		by := w.signed(n)
+		return func(ctx context.Context) error {
+			_, err := w.ChangeClient(ctx, r, by)
+			return err
+		}
+	}},
+	{"DeleteClient", func(w *world, n string) func(context.Context) error {
+		_, err := w.RegisterClient(w.ctx, w.plainRegistration(n), w.by())
+		w.ok(err)
+		// Without consents: those go before it, batch by batch, and mean nothing alone.
+		by := w.signed(n)
+		return func(ctx context.Context) error { return w.DeleteClient(ctx, n, 0, by) }
+	}},
+	{"AddClientSecret", func(w *world, n string) func(context.Context) error {
+		_, err := w.RegisterClient(w.ctx, w.plainRegistration(n), w.by())
+		w.ok(err)
+		by := w.signed(n)
+		return func(ctx context.Context) error {
+			_, err := w.AddClientSecret(ctx, n, secret.Value(n).Hash(), client.SecretNote{ID: "sec_of-another-" + n}, by)
+			return err
+		}
+	}},
+	{"RemoveClientSecret", func(w *world, n string) func(context.Context) error {
+		r, err := w.RegisterClient(w.ctx, w.plainRegistration(n), w.by())
+		w.ok(err)
+		_, err = w.AddClientSecret(w.ctx, n, secret.Value(n).Hash(), client.SecretNote{ID: "sec_of-another-" + n}, w.by())
+		w.ok(err)
+		by := w.signed(n)
+		return func(ctx context.Context) error {
+			_, err := w.RemoveClientSecret(ctx, n, r.Notes[0].ID, by)
+			return err
+		}
 	}},
 	{"DisableConnector", func(w *world, n string) func(context.Context) error {
 		w.ok(w.EnableConnector(w.ctx, upstream, w.by()))
@@ -253,6 +299,13 @@ var deeds = []deed{
 
 // signed is the operator, now, who may send the request again.
 func (w *world) signed(n string) audit.By { return w.with(w.receipt(n, n, "the answer to "+n)) }
+
+// plainRegistration is a client whose secret nothing is told of.
+func (w *world) plainRegistration(id string) client.Registered {
+	r, _ := w.registration(id)
+	r.Notes[0] = client.SecretNote{ID: "sec_of-" + id, CreatedAt: w.now()}
+	return r
+}
 
 // tidyKeys takes all keys away, of which there may be one without an end.
 func (w *world) tidyKeys() {
