@@ -164,8 +164,11 @@ func (db *DB) SwitchTenant(ctx context.Context, id string, disabled bool, by aud
 		return err
 	}
 	return t.changeConfiguration(ctx, func(tx hand) error {
-		if err := neverDeleted(ctx, tx, id); err != nil {
+		switch err := neverDeleted(ctx, tx, id); {
+		case fault.Is(err, fault.Conflict):
 			return fault.New(fault.NotFound, "There is no tenant %q.", id)
+		case err != nil:
+			return err
 		}
 		if _, err := tx.exec(ctx, `UPDATE tenants SET disabled = $2 WHERE id = $1`, id, disabled); err != nil {
 			return err
