@@ -24,10 +24,6 @@ var deeds = []deed{
 			return err
 		}
 	}},
-	{"ChangeIssuer", func(w *world, n string) func(context.Context) error {
-		by := w.signed(n)
-		return func(ctx context.Context) error { return w.ChangeIssuer(ctx, "https://"+n+".example", by) }
-	}},
 	{"DisableTenant", func(w *world, n string) func(context.Context) error {
 		w.ok(w.EnableTenant(w.ctx, w.by()))
 		by := w.signed(n)

@@ -27,10 +27,12 @@ type deed struct {
 	prepare func(w *world, n string) func(ctx context.Context) error
 }
 
+func allDeeds() []deed { return slices.Concat(deeds, operatorsDeeds) }
+
 // Deeds returns the verbs of all deeds.
 func Deeds() []string {
 	var all []string
-	for _, d := range deeds {
+	for _, d := range allDeeds() {
 		all = append(all, d.verb)
 	}
 	return all
@@ -53,7 +55,7 @@ var ways = []way{
 // and holds every verb to this: it has happened wholly or not at all, it is never
 // said to be done when it is not, and who tries again gets there.
 func RunNth(t *testing.T, open Opener) {
-	for _, d := range deeds {
+	for _, d := range allDeeds() {
 		t.Run(d.verb, func(t *testing.T) {
 			t.Parallel() // most of the time goes into waiting for a disk
 			tr := newTrial(t, open, d)
