@@ -107,12 +107,14 @@ var deeds = []deed{
 	{"DisableUser", func(w *world, n string) func(context.Context) error {
 		_, s := w.login(n)
 		w.issue(s)
-		return func(ctx context.Context) error { return w.DisableUser(ctx, s.UserID, w.now()) }
+		by := w.signed(n)
+		return func(ctx context.Context) error { return w.DisableUser(ctx, s.UserID, by) }
 	}},
 	{"EnableUser", func(w *world, n string) func(context.Context) error {
 		o, _ := w.login(n)
-		w.ok(w.DisableUser(w.ctx, o.User.ID, w.now()))
-		return func(ctx context.Context) error { return w.EnableUser(ctx, o.User.ID, w.now()) }
+		w.ok(w.DisableUser(w.ctx, o.User.ID, w.by()))
+		by := w.signed(n)
+		return func(ctx context.Context) error { return w.EnableUser(ctx, o.User.ID, by) }
 	}},
 	{"Apply", func(w *world, n string) func(context.Context) error {
 		d := basic(n)
