@@ -132,6 +132,7 @@ type Step struct {
 	At   int64  `json:"t"`           // milliseconds since the attempt began
 	What string `json:"w"`           // what was looked at: "request", "connector", "account", "gate", "consent", "code", "token"
 	Said string `json:"s,omitempty"` // what came of it
+	Why  string `json:"y,omitempty"` // which setting or parameter decided it, if one did
 }
 
 // MaxSteps bounds the trace of one attempt.

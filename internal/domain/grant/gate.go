@@ -240,8 +240,9 @@ func sessionEnded(c *Case) bool {
 
 // Denial is the error of a gate that stays shut.
 type Denial struct {
-	Path   Path
-	Reason Reason
+	Path    Path
+	Reason  Reason
+	Setting string // that stopped it, for the trace; empty if none did
 }
 
 // Error implements error.
@@ -266,7 +267,7 @@ func decide(checks []check, c Case) (Permit, error) {
 	}
 	for _, k := range checks {
 		if k.on.has(c.Path) && k.stops(&c) {
-			return Permit{}, &Denial{Path: c.Path, Reason: k.reason}
+			return Permit{}, &Denial{Path: c.Path, Reason: k.reason, Setting: settingOf(k.reason, &c)}
 		}
 	}
 	return Permit{path: c.Path, authorization: c.Authorization}, nil

@@ -71,9 +71,16 @@ func (r *Request) PrivateUse() bool {
 }
 
 // Note adds a step to the attempt's trace.
-func (r *Request) Note(now time.Time, what, said string) {
+func (r *Request) Note(now time.Time, what, said string) { r.Because(now, what, said, "") }
+
+// Because adds a step to the attempt's trace, with the setting or parameter that decided
+// it. Who comes by the same place twice adds it once.
+func (r *Request) Because(now time.Time, what, said, why string) {
+	if n := len(r.Steps); why != "" && n > 0 && r.Steps[n-1].What == what && r.Steps[n-1].Said == said && r.Steps[n-1].Why == why {
+		return
+	}
 	if len(r.Steps) < audit.MaxSteps {
-		r.Steps = append(r.Steps, audit.Step{At: now.Sub(r.StartedAt).Milliseconds(), What: what, Said: said})
+		r.Steps = append(r.Steps, audit.Step{At: now.Sub(r.StartedAt).Milliseconds(), What: what, Said: said, Why: why})
 	}
 }
 

@@ -253,12 +253,13 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req grant.Requ
 		// Who has just logged in is not sent to log in again.
 		switch {
 		case denial != nil:
-			req.Note(now, "gate", string(denial.Reason))
+			req.Because(now, "gate", string(denial.Reason), denial.Setting)
 			return h.fail(w, r, req, toldOf(denial))
 		case !isMeant(req, known):
 			return h.fail(w, r, req, oauth.Errorf(oauth.LoginRequired, "Somebody else has logged in."))
 		}
 	}
+	found := seen{known, denial}
 	if denial != nil || known != nil && !isMeant(req, known) {
 		known = nil
 	}
@@ -267,6 +268,10 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req grant.Requ
 		return h.fail(w, r, req, told)
 	}
 	step := next(mine, c, known, now)
+	for _, n := range reasons(mine, c, found, step, now) {
+		req.Because(now, n.What, n.Said, n.Why)
+	}
+	mine.Steps = req.Steps
 	if step != stepRespond && req.Asked.Prompt.None {
 		return h.fail(w, r, req, step.silentError())
 	}

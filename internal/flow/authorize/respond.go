@@ -82,7 +82,7 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, req grant.Requ
 	permit, err := h.permit(r, req, c, known)
 	if denial, ok := errors.AsType[*grant.Denial](err); ok {
 		httpx.LogError(r.Context(), denial)
-		req.Note(now, "gate", string(denial.Reason))
+		req.Because(now, "gate", string(denial.Reason), denial.Setting)
 		return h.fail(w, r, req, toldOf(denial))
 	}
 	if err != nil {

@@ -59,7 +59,11 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, a *attempt, c *
 // fill the record with it.
 func (h *Handler) turnDown(r *http.Request, a *attempt, c *roster.Connector, subject string, err error) error {
 	ctx, now := r.Context(), h.Clock.Now()
-	a.Note(now, "account", "refused: "+err.Error())
+	why := ""
+	if denial, ok := errors.AsType[*grant.Denial](err); ok {
+		why = denial.Setting
+	}
+	a.Because(now, "account", "refused: "+err.Error(), why)
 	h.keepTrace(ctx, a)
 	recordErr := h.Traces.Record(ctx, audit.Event{
 		At: now, Kind: audit.LoginRefused, ClientID: a.client.ID, ConnectorID: c.ID,
