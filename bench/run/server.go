@@ -28,7 +28,7 @@ func (b *bench) dex() program {
 	return program{name: "dex", path: b.worker, args: func(listen, database string) []string {
 		return []string{
 			"--config", b.options.config, "--db", database,
-			"--listen", listen, "--issuer", "http://" + listen,
+			"--listen", listen, "--issuer", "http://" + listen, "--admin-listen", "off",
 		}
 	}}
 }

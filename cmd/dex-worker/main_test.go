@@ -53,7 +53,7 @@ func run(t *testing.T, input string, environ []string, args ...string) ran {
 	defer cancel()
 	var out, errOut bytes.Buffer
 	cmd := exec.CommandContext(ctx, self, args...)
-	cmd.Env = append([]string{asProgram + "=1", "HOME=" + t.TempDir()}, environ...)
+	cmd.Env = append([]string{asProgram + "=1", "HOME=" + t.TempDir(), "DEX_WORKER_ADMIN_LISTEN=off"}, environ...)
 	cmd.Dir = t.TempDir()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(input), &out, &errOut
 	err = cmd.Run()

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -43,6 +44,10 @@ func launch(t testing.TB, arguments ...string) *process {
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.log
 	// Nothing of our environment reaches it: a setting there would take part.
 	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.cmd.Dir}
+	// Several run at once here, and one port is only one.
+	if !slices.Contains(arguments, "--admin-listen") {
+		p.cmd.Env = append(p.cmd.Env, "DEX_WORKER_ADMIN_LISTEN=127.0.0.1:0")
+	}
 	p.cmd.SysProcAttr = attributes()
 	started := make(chan error)
 	go func() {

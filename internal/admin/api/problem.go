@@ -7,12 +7,14 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
 	"dex/internal/admin/resource"
 	"dex/internal/base/fault"
 	"dex/internal/base/httpx"
+	"dex/internal/base/strict"
 	"dex/internal/protocol/oauth"
 )
 
@@ -60,6 +62,13 @@ func told(err error) *resource.Problem {
 	}
 	if e, ok := errors.AsType[*oauth.Error](err); ok {
 		return resource.NewProblem(http.StatusBadRequest, resource.Malformed, "%s", e.Description)
+	}
+	if mistakes, ok := errors.AsType[strict.Mistakes](err); ok {
+		p := resource.NewProblem(http.StatusUnprocessableEntity, resource.Invalid, "What you have sent breaks rules: see what is wrong, and where.")
+		for _, m := range mistakes {
+			p.Errors = append(p.Errors, resource.Mistake{Location: strings.TrimSuffix("body."+m.Path, "."), Place: m.Place, Message: m.Message})
+		}
+		return p
 	}
 	f, ok := errors.AsType[*fault.Error](err)
 	kind, known := kinds[fault.Of(err)]

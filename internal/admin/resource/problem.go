@@ -1,6 +1,7 @@
 package resource
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -43,6 +44,12 @@ type Problem struct {
 type Mistake struct {
 	Location string `json:"location" doc:"Where: path, query or header and a name, or a path into the body."`
 	Message  string `json:"message" doc:"What is wrong there."`
+	Place    string `json:"place,omitempty" doc:"The file, line and column that it came from, if the request names files."`
+}
+
+// String says the mistake in a line.
+func (m Mistake) String() string {
+	return strings.TrimPrefix(cmp.Or(m.Place, m.Location)+": "+m.Message, ": ")
 }
 
 // NewProblem returns a problem.
@@ -54,7 +61,7 @@ func NewProblem(status int, code Code, format string, args ...any) *Problem {
 func (p *Problem) Error() string {
 	lines := []string{p.Detail}
 	for _, m := range p.Errors {
-		lines = append(lines, strings.TrimPrefix(m.Location+": "+m.Message, ": "))
+		lines = append(lines, m.String())
 	}
 	return strings.Join(lines, "\n")
 }

@@ -5,12 +5,44 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/url"
 
 	"dex/internal/admin/api"
 	"dex/internal/admin/resource"
+	"dex/internal/app/config"
 	"dex/internal/app/operate"
+	"dex/internal/app/process"
 	"dex/internal/base/httpx"
 )
+
+// listenToOperators opens the listener of the administrators' API; none if it is off.
+func listenToOperators(ctx context.Context, s *config.Settings) (net.Listener, error) {
+	if s.AdminListen == "" {
+		return nil, nil
+	}
+	return process.Listen(ctx, s.AdminListen, "admin-listen", s.TLSCertFile, s.TLSKeyFile)
+}
+
+// adminAddress is where operators reach the API. Who listens at every address is
+// reached under the name of the issuer.
+func adminAddress(s *config.Settings, listener net.Listener) string {
+	if listener == nil {
+		return ""
+	}
+	scheme := "http"
+	if s.TLSCertFile != "" {
+		scheme = "https"
+	}
+	host, port, err := net.SplitHostPort(listener.Addr().String())
+	if err != nil {
+		return ""
+	}
+	issuer, err := url.Parse(s.Issuer)
+	if ip := net.ParseIP(host); err == nil && ip != nil && ip.IsUnspecified() {
+		host = issuer.Hostname()
+	}
+	return scheme + "://" + net.JoinHostPort(host, port)
+}
 
 // serveAdmin answers operators at a listener of their own until ctx is done.
 func (w *Worker) serveAdmin(ctx context.Context, listener net.Listener) error {

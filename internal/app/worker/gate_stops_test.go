@@ -14,42 +14,42 @@ import (
 // gateMatrix is what is expected of every way to stop, on every way to something
 // of worth in the order of gateWays. "-" lets it pass.
 const gateMatrix = `
-way to stop                | login callback session silent consent remembered | redeem refresh | userinfo in-session | introspect in-session refresh | itself introspect
-nothing                    | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | -      -
-tenant disabled            | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | ig     no
-tenant's epoch             | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      no
-client disabled            | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | ic     ic
-client disabled by file    | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | ic     ic
-client not declared        | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | ic     ic
-client is another's now    | -     -        -       -      -       -          | ig     ig      | 401      401        | no         no         no      | -      no
-codes taken away           | uc    uc       uc      uc     uc      uc         | uc     uc      | -        -          | -          -          -       | -      -
-refresh taken away         | -     -        -       -      -       -          | -      uc      | -        -          | -          -          -       | -      -
-itself taken away          | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | uc     no
-redirect URI removed       | 400   400      400     400    400     400        | ig     -       | -        -          | -          -          -       | -      -
-scope removed              | is    is       -       -      is      -          | is     is      | 401      401        | no         no         no      | -      -
-own scope removed          | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | -      no
-peer trusts nobody         | is    is       is      is     is      is         | is     is      | 401      401        | no         no         no      | -      -
-peer disabled              | is    is       is      is     is      is         | is     is      | 401      401        | no         no         no      | -      -
-peer not declared          | is    is       is      is     is      is         | is     is      | 401      401        | no         no         no      | -      -
-connector disabled         | 404   404      404     lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
-connector not declared     | 404   404      404     lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
-connector not accepted     | 403   403      ir      ir     login   ir         | ig     ig      | 401      401        | no         no         no      | -      -
-user gone                  | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
-user disabled              | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
-user only marked disabled  | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
-user disabled and enabled  | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
-user's epoch               | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
-identity unlinked          | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | -      -
-group not accepted         | ad    ad       ad      ad     ad      ad         | ig     ig      | 401      401        | no         no         no      | -      -
-group taken away           | -     ad       ad      ad     ad      ad         | ig     ig      | 401      401        | no         no         no      | -      -
-session ended              | -     -        login   lr     login   lr         | ig     -       | -        401        | -          no         -       | -      -
-session idle for too long  | -     -        login   lr     login   lr         | ig     -       | -        401        | -          no         -       | -      -
-proof too old              | -     -        login   lr     login   lr         | -      -       | -        -          | -          -          -       | -      -
-consent revoked            | -     -        -       -      -       cr         | ig     ig      | 401      401        | no         no         no      | -      -
-role taken away            | -     -        -       -      -       -          | ig     -       | 401      401        | no         no         -       | -      -
-client not trusted         | consent consent consent cr    -       -          | is     is      | 401      401        | no         no         no      | -      -
-grant revoked              | -     -        -       -      -       -          | ig     ig      | 401      401        | no         no         no      | -      -
-token revoked              | -     -        -       -      -       -          | -      -       | 401      401        | no         no         -       | -      no
+way to stop                | login callback session silent consent remembered | redeem refresh | userinfo in-session | introspect in-session refresh | administer in-session | itself introspect administer
+nothing                    | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | -          -          | -      -          -
+tenant disabled            | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | ig     no         401
+tenant's epoch             | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      no         401
+client disabled            | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | 401        401        | ic     ic         401
+client disabled by file    | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | 401        401        | ic     ic         401
+client not declared        | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | 401        401        | ic     ic         401
+client is another's now    | -     -        -       -      -       -          | ig     ig      | 401      401        | no         no         no      | 401        401        | -      no         401
+codes taken away           | uc    uc       uc      uc     uc      uc         | uc     uc      | -        -          | -          -          -       | -          -          | -      -          -
+refresh taken away         | -     -        -       -      -       -          | -      uc      | -        -          | -          -          -       | -          -          | -      -          -
+itself taken away          | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | -          -          | uc     no         401
+redirect URI removed       | 400   400      400     400    400     400        | ig     -       | -        -          | -          -          -       | -          -          | -      -          -
+scope removed              | is    is       -       -      is      -          | is     is      | 401      401        | no         no         no      | 401        401        | -      -          -
+own scope removed          | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | -          -          | -      no         -
+peer trusts nobody         | is    is       is      is     is      is         | is     is      | 401      401        | no         no         no      | 401        401        | -      -          -
+peer disabled              | is    is       is      is     is      is         | is     is      | 401      401        | no         no         no      | 401        401        | -      -          -
+peer not declared          | is    is       is      is     is      is         | is     is      | 401      401        | no         no         no      | 401        401        | -      -          -
+connector disabled         | 404   404      404     lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
+connector not declared     | 404   404      404     lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
+connector not accepted     | 403   403      ir      ir     login   ir         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
+user gone                  | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
+user disabled              | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
+user only marked disabled  | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
+user disabled and enabled  | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
+user's epoch               | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
+identity unlinked          | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
+group not accepted         | ad    ad       ad      ad     ad      ad         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
+group taken away           | -     ad       ad      ad     ad      ad         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
+session ended              | -     -        login   lr     login   lr         | ig     -       | -        401        | -          no         -       | -          401        | -      -          -
+session idle for too long  | -     -        login   lr     login   lr         | ig     -       | -        401        | -          no         -       | -          401        | -      -          -
+proof too old              | -     -        login   lr     login   lr         | -      -       | -        -          | -          -          -       | -          -          | -      -          -
+consent revoked            | -     -        -       -      -       cr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
+role taken away            | -     -        -       -      -       -          | ig     -       | 401      401        | no         no         -       | 401        401        | -      -          -
+client not trusted         | consent consent consent cr    -       -          | is     is      | 401      401        | no         no         no      | 401        401        | -      -          401
+grant revoked              | -     -        -       -      -       -          | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
+token revoked              | -     -        -       -      -       -          | -      -       | 401      401        | no         no         -       | 401        401        | -      no         401
 `
 
 // gateWords are what the short words in the matrix stand for.
@@ -161,7 +161,7 @@ var gateStops = []gateStop{
 			w.must(w.s.Tenant.RevokeConsent(w.ctx(), id, "asks", w.now()))
 		}
 	}},
-	{"client not trusted", grant.ConsentMissing, func(w *gateWorld) { w.apply("trusted: true", "trusted: false") }},
+	{"client not trusted", grant.ConsentMissing, func(w *gateWorld) { w.apply("trusted: true", "trusted: false", `, "dex:sessions:read"`, "") }},
 	{"grant revoked", grant.GrantRevoked, func(w *gateWorld) {
 		for _, id := range w.ids("grants") {
 			w.must(w.s.Tenant.Revoke(w.ctx(), id, audit.TokenRevoked, w.now()))

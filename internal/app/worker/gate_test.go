@@ -184,6 +184,14 @@ var gateWays = []gateWay{
 		token := w.obtain().RefreshToken
 		return func() string { return w.worth(token) }
 	}},
+	{"administer", grant.Administer, "200", func(w *gateWorld) func() string {
+		token := w.obtain().AccessToken
+		return func() string { return w.administers(token) }
+	}},
+	{"…in-session", grant.Administer, "200", func(w *gateWorld) func() string {
+		token := w.obtain(bound...).AccessToken
+		return func() string { return w.administers(token) }
+	}},
 	{"itself", grant.ActForItself, "200", func(w *gateWorld) func() string {
 		return func() string { return answered(w.itself()) }
 	}},
@@ -192,6 +200,17 @@ var gateWays = []gateWay{
 		w.access = append(w.access, token)
 		return func() string { return w.worth(token) }
 	}},
+	{"…administer", grant.AdministerOwn, "200", func(w *gateWorld) func() string {
+		token := w.app.Token("grant_type", "client_credentials", "scope", "dex:sessions:read").AccessToken
+		w.access = append(w.access, token)
+		return func() string { return w.administers(token) }
+	}},
+}
+
+// administers says what the administrators' API answers to a token.
+func (w *gateWorld) administers(token string) string {
+	w.t.Helper()
+	return fmt.Sprint(w.s.Bearer(w.t, token).Call(http.MethodGet, "/users/usr_somebody/sessions", nil).Status)
 }
 
 func (w *gateWorld) itself() workertest.Tokens {

@@ -36,7 +36,11 @@ func Run(ctx context.Context, s *config.Settings, out, logTo io.Writer) error {
 	} else {
 		demoEnded <- nil
 	}
-	w, err := New(s, Options{Log: log})
+	admin, err := listenToOperators(ctx, s)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	w, err := New(s, Options{Log: log, Admin: admin, AdminAddress: adminAddress(s, admin)})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

@@ -28,7 +28,7 @@ func settingsOf(t *testing.T, args ...string) *config.Settings {
 	t.Helper()
 	flags := pflag.NewFlagSet("dex-worker", pflag.ContinueOnError)
 	config.BindFlags(flags)
-	if err := flags.Parse(args); err != nil {
+	if err := flags.Parse(append([]string{"--admin-listen=127.0.0.1:0"}, args...)); err != nil {
 		t.Fatal(err)
 	}
 	s, err := config.Load(config.Source{Flags: flags})
@@ -253,9 +253,10 @@ func TestATakenPortSaysWhatToDo(t *testing.T) {
 	for _, test := range []struct{ name, flag, other string }{
 		{"the server's", "--listen", "--demo-listen"},
 		{"the demo application's", "--demo-listen", "--listen"},
+		{"that of the administrators' API", "--admin-listen", "--listen"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := settingsOf(t, "--no-db", test.flag+"="+at, test.other+"=127.0.0.1:0")
+			s := settingsOf(t, "--no-db", "--demo-listen=127.0.0.1:0", test.other+"=127.0.0.1:0", test.flag+"="+at)
 			err := worker.Run(t.Context(), s, io.Discard, io.Discard)
 			if err == nil || !strings.Contains(err.Error(), at+" is taken") || !strings.Contains(err.Error(), "choose another with "+test.flag) {
 				t.Errorf("got %v", err)
