@@ -98,6 +98,23 @@ type homePage struct {
 	LogoutURL, DemoURL             string
 }
 
+type accountPage struct {
+	Action, Attempt, CSRF          string
+	UserName, UserEmail, LoginName string
+	First                          bool
+	Problem                        string
+	Minimum                        int
+}
+
+type (
+	overPage    struct{ Shut bool }
+	settledPage struct{}
+)
+
+func (accountPage) Template() string { return "account/password.html" }
+func (overPage) Template() string    { return "account/over.html" }
+func (settledPage) Template() string { return "account/done.html" }
+
 func (choosePage) Template() string   { return "login/choose.html" }
 func (formPage) Template() string     { return "login/form.html" }
 func (postPage) Template() string     { return "login/post.html" }
@@ -147,6 +164,12 @@ func samples() []sample {
 	upstream.Detail, upstream.StartAgainURL = "Example Directory did not answer within 8 seconds.", "/login?attempt=a1"
 	throttled := failure("throttled")
 	throttled.RetryAfter = 240
+	choosing := accountPage{
+		Action: "/account/password", Attempt: "a1", CSRF: "c1", UserName: "Jane Doe", UserEmail: "jane@example.com",
+		LoginName: "jane", First: true, Minimum: 12,
+	}
+	weakly := choosing
+	weakly.First, weakly.Problem = false, "account.problem.common"
 	post := []hidden{{"SAMLRequest", "fVLLTsMwELzzFZbvi"}, {"RelayState", "a1"}}
 	all := []sample{
 		{"choose", choosePage{"Grafana", []choice{
@@ -179,6 +202,11 @@ func samples() []sample {
 		}, []string{"code", "warning", "allow", "deny", "switch"}},
 		{"device-approved", answeredPage{}, []string{"answered"}},
 		{"device-denied", answeredPage{Denied: true}, []string{"answered"}},
+		{"account-invite", choosing, []string{"login", "password", "again", "submit"}},
+		{"account-reset", weakly, []string{"password", "again", "problem"}},
+		{"account-over", overPage{}, []string{"home"}},
+		{"account-shut", overPage{Shut: true}, []string{"home"}},
+		{"account-done", settledPage{}, []string{"home"}},
 		{"logout-confirm", logoutPage{"Grafana", "Jane Doe", "jane@example.com", "/logout", "c1",
 			[]hidden{{"post_logout_redirect_uri", "https://grafana.example.com/"}, {"state", "s"}}}, []string{"confirm-logout", "home"}},
 		{"logout-done", donePage{"Grafana", "https://grafana.example.com/"}, []string{"return"}},

@@ -215,12 +215,12 @@ func TestWhatWasReadIsNotPrinted(t *testing.T) {
 	if err != nil || strings.Contains(string(text), "hunter2") {
 		t.Errorf("%s, %v", text, err)
 	}
-	all := Resources{Connectors: []Connector{c}, Users: []User{{Username: "ann", Password: "correct horse"}}}
+	all := Resources{Connectors: []Connector{c}, Users: []User{{Username: "ann", Password: "violet rope climbs"}}}
 	text, err = all.Handover()
-	if err != nil || !strings.Contains(string(text), "hunter2") || !strings.Contains(string(text), "correct horse") {
+	if err != nil || !strings.Contains(string(text), "hunter2") || !strings.Contains(string(text), "violet rope climbs") {
 		t.Errorf("handed over is %s, %v", text, err)
 	}
-	if back, err := ReadFiles(Source{Data: text}); err != nil || !reflect.DeepEqual(back.Connectors, all.Connectors) || back.Users[0].Password != "correct horse" {
+	if back, err := ReadFiles(Source{Data: text}); err != nil || !reflect.DeepEqual(back.Connectors, all.Connectors) || back.Users[0].Password != "violet rope climbs" {
 		t.Errorf("it comes as %+v, %v", back, err)
 	}
 }

@@ -22,6 +22,7 @@ import (
 	"dex/internal/domain/key"
 	"dex/internal/domain/mint"
 	"dex/internal/domain/tenant"
+	"dex/internal/flow/account"
 	"dex/internal/flow/authorize"
 	"dex/internal/flow/device"
 	"dex/internal/flow/discovery"
@@ -119,6 +120,11 @@ func (w *Worker) mux(t *store.Tenant, p *parts, pages *web.Renderer) (http.Handl
 	(&device.Handler{
 		Base: base, Origin: origin, Lifetimes: lifetimes, Clients: t, Devices: t, Guesses: t,
 		UserCodes: userCodes, Jar: attempts, Pages: pages, Clock: p.clock,
+	}).Routes(mux, onError)
+	(&account.Handler{
+		Base: base, Origin: origin, Service: w.settings.Name, Links: t, Hasher: w.hasher,
+		Jar:   carry.Jar[account.Held]{Box: w.keys.Box("link"), Cookies: cookies, Name: "dex_link_"},
+		Pages: pages, Clock: p.clock,
 	}).Routes(mux, onError)
 	(&home.Handler{
 		Issuer: issuer, Base: base, DemoURL: w.demoURL(), Sessions: t, Cookies: cookies, Pages: pages, Clock: p.clock,

@@ -4,25 +4,26 @@ package route
 
 // The paths, relative to the issuer.
 const (
-	Home           = "/"
-	Discovery      = "/.well-known/openid-configuration"
-	OAuthMetadata  = "/.well-known/oauth-authorization-server"
-	Keys           = "/keys"
-	Authorize      = "/authorize"
-	Consent        = "/consent"
-	Login          = "/login"                // the chooser, or straight on to the only connector
-	LoginConnector = "/login/{connector}"    // begin with this connector; its form is posted back here
-	Callback       = "/callback/{connector}" // where an upstream provider sends the browser
-	Device         = "/device"               // a code on one screen, a login on another
-	Token          = "/token"
-	DeviceRequest  = "/device_authorization"
-	Userinfo       = "/userinfo"
-	Revoke         = "/revoke"
-	Introspect     = "/introspect"
-	Logout         = "/logout"
-	LogoutConfirm  = "/logout/confirm"
-	LogoutDone     = "/logout/done" // the browser comes back from the upstream's logout
-	Static         = "/static/"
-	Live           = "/livez"
-	Ready          = "/readyz"
+	Home            = "/"
+	Discovery       = "/.well-known/openid-configuration"
+	OAuthMetadata   = "/.well-known/oauth-authorization-server"
+	Keys            = "/keys"
+	Authorize       = "/authorize"
+	Consent         = "/consent"
+	Login           = "/login"                // the chooser, or straight on to the only connector
+	LoginConnector  = "/login/{connector}"    // begin with this connector; its form is posted back here
+	Callback        = "/callback/{connector}" // where an upstream provider sends the browser
+	Device          = "/device"               // a code on one screen, a login on another
+	Token           = "/token"
+	DeviceRequest   = "/device_authorization"
+	Userinfo        = "/userinfo"
+	Revoke          = "/revoke"
+	Introspect      = "/introspect"
+	Logout          = "/logout"
+	LogoutConfirm   = "/logout/confirm"
+	AccountPassword = "/account/password" // choose a password by a link
+	LogoutDone      = "/logout/done"      // the browser comes back from the upstream's logout
+	Static          = "/static/"
+	Live            = "/livez"
+	Ready           = "/readyz"
 )

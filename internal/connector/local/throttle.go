@@ -69,6 +69,23 @@ func networkOf(a netip.Addr) (string, bool) {
 	return p.String(), true
 }
 
+// Counted returns where failures at an account's login names are counted: on known
+// devices, everywhere, and in the network of an address, if there is one. It serves
+// whoever gives the account a new password. What a whole network has failed at is not
+// among it.
+func Counted(connectorID string, names []string, from netip.Addr, now time.Time) []secret.Hash {
+	c := &local{env: connector.Env{ID: connectorID}}
+	network, known := networkOf(from)
+	var keys []secret.Hash
+	for _, name := range names {
+		keys = append(keys, c.known(name).Key, c.everywhere(name, now).Key)
+		if known {
+			keys = append(keys, c.bucket(credential.Account, "account", name, network).Key)
+		}
+	}
+	return keys
+}
+
 func (b buckets) all() []credential.Bucket {
 	return append([]credential.Bucket{b.known, b.account, b.everywhere}, b.network...)
 }
