@@ -6,12 +6,16 @@ package operate
 import (
 	"context"
 	"log/slog"
+	"net/http"
 
 	"dex/internal/admin/api"
+	"dex/internal/admin/declare"
 	"dex/internal/base/clock"
 	"dex/internal/base/httpx"
 	"dex/internal/base/seal"
+	"dex/internal/connector"
 	"dex/internal/domain/audit"
+	"dex/internal/domain/credential"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/session"
 	"dex/internal/store"
@@ -27,6 +31,13 @@ type Options struct {
 	Issuer  string // of the default tenant
 	Trusted httpx.Proxies
 	Rate    api.Rate // zero is a default
+	// Kinds are the kinds of connectors, Outbound is what they leave the house by, and
+	// Hasher hashes passwords.
+	Kinds    []connector.Kind
+	Outbound *http.Client
+	Hasher   credential.Hasher
+	// Rules are what holds for what is declared.
+	Rules declare.Rules
 	// More are the nouns of the program that serves the API.
 	More []api.Noun
 }
@@ -51,6 +62,30 @@ func nouns(o Options) []api.Noun {
 		}.Noun(),
 		api.Audit{History: of(o.DB, func(t *store.Tenant) audit.History { return t })}.Noun(),
 		api.Traces{Traces: of(o.DB, func(t *store.Tenant) audit.Traces { return t })}.Noun(),
+		api.Clients{
+			Clients: of(o.DB, func(t *store.Tenant) api.ClientStore { return t }),
+			Rules:   o.Rules,
+		}.Noun(),
+		o.connectors().Noun(),
+		api.Tenants{Tenants: o.DB}.Noun(),
+	}
+}
+
+// connectors are the connectors, each of which may be tried out.
+func (o Options) connectors() api.Connectors {
+	return api.Connectors{
+		Connectors: of(o.DB, func(t *store.Tenant) api.ConnectorStore { return t }),
+		Rules:      o.Rules, Kinds: o.Kinds,
+		Env: func(ctx context.Context, id string) (connector.Env, error) {
+			t, err := o.DB.Tenant(ctx, id)
+			if err != nil {
+				return connector.Env{}, err
+			}
+			self, err := t.Self(ctx)
+			return connector.Env{
+				Issuer: self.Issuer, Client: o.Outbound, Clock: o.Clock, Log: o.Log, Credentials: t, Hasher: o.Hasher,
+			}, err
+		},
 	}
 }
 

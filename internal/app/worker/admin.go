@@ -8,11 +8,13 @@ import (
 	"net/url"
 
 	"dex/internal/admin/api"
+	"dex/internal/admin/declare"
 	"dex/internal/admin/resource"
 	"dex/internal/app/config"
 	"dex/internal/app/operate"
 	"dex/internal/app/process"
 	"dex/internal/base/httpx"
+	"dex/internal/domain/tenant"
 )
 
 // listenToOperators opens the listener of the administrators' API; none if it is off.
@@ -80,5 +82,7 @@ func (w *Worker) Admin() (*api.Server, error) {
 		DB: w.db, Keys: w.keys, Clock: w.db.Clock(), Log: w.log,
 		Address: cmp.Or(w.options.AdminAddress, "http://127.0.0.1"), Issuer: w.settings.Issuer,
 		Trusted: httpx.Proxies(w.settings.TrustedProxies), Rate: w.options.AdminRate,
+		Kinds: w.options.Kinds, Outbound: w.outbound(), Hasher: w.hasher,
+		Rules: declare.Rules{Algorithms: w.settings.Keys.Algorithms, Local: w.settings.NoDB || tenant.Loopback(w.issuer.Hostname())},
 	})
 }
