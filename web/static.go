@@ -23,7 +23,7 @@ type static struct {
 
 // statics are the static files by name.
 type statics struct {
-	prefix string // the path they are served below
+	prefix string // of their addresses
 	files  map[string]static
 }
 
@@ -99,7 +99,8 @@ func (s statics) find(name string) (f static, exact bool) {
 	return s.files[name], false
 }
 
-// Static serves the static files, below the issuer's path and [route.Static].
+// Static serves the static files below [route.Static]. Like every handler it is
+// asked by the path below the issuer's own.
 func (r *Renderer) Static() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		l, err := r.current()
@@ -121,7 +122,7 @@ func (s statics) serve(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, "This address can only be read.", http.StatusMethodNotAllowed)
 		return
 	}
-	name, ok := strings.CutPrefix(req.URL.Path, s.prefix)
+	name, ok := strings.CutPrefix(req.URL.Path, route.Static)
 	f, exact := s.find(name)
 	if !ok || f.hashed == "" {
 		h.Set("Cache-Control", "no-store")

@@ -46,7 +46,7 @@ func TestAThemeStandsInForOurFiles(t *testing.T) {
 	if got := r.look.choose(nil, "ar").duration(5 * 60); got != "5 دقائق" {
 		t.Errorf("five minutes in Arabic, which has a form for few, is %q", got)
 	}
-	css := styleOf(t, form)
+	css := strings.TrimPrefix(styleOf(t, form), "/tenants/blue")
 	w := httptest.NewRecorder()
 	r.Static().ServeHTTP(w, httptest.NewRequest(http.MethodGet, css, nil))
 	if !strings.Contains(w.Body.String(), "#123456") {
@@ -118,5 +118,32 @@ func TestAThemeBeingEditedIsReadAnew(t *testing.T) {
 	live.Static().ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/static/dex.css", nil))
 	if w.Code != http.StatusInternalServerError {
 		t.Errorf("a static file of a theme that broke meanwhile is answered with %d", w.Code)
+	}
+}
+
+func TestPagesBelowAnotherPathAreTheSameButForTheirAddresses(t *testing.T) {
+	for _, reload := range []bool{false, true} {
+		r := newRenderer(t, Options{Service: "Example", Reload: reload, Theme: fstest.MapFS{
+			"templates/home.html": file(`{{define "title"}}x{{end}}{{define "main"}}<a href="{{home}}">{{printf "to %s" home}}</a><img src="{{asset (printf "%s" "logo.svg")}}">{{end}}`),
+		}})
+		for _, path := range []string{"/acme", "/acme/eu/", "", "/a&b"} {
+			other, err := r.Below(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			whole := newRenderer(t, Options{Service: "Example", Path: path, Theme: r.options.Theme})
+			for _, s := range samples() {
+				if got, want := body(t, render(t, other, View{Page: s.page}, "de")), body(t, render(t, whole, View{Page: s.page}, "de")); got != want {
+					t.Errorf("%s below %q is\n%s\nwant\n%s", s.name, path, got, want)
+				}
+				if page := body(t, render(t, other, View{Page: s.page}, "en")); strings.Contains(page, nowhere) {
+					t.Errorf("%s below %q leads nowhere: %s", s.name, path, page)
+				}
+			}
+			further, err := other.Below("/further")
+			if err != nil || !strings.HasPrefix(styleOf(t, body(t, render(t, further, View{Page: donePage{}}, "en"))), "/further/static/") {
+				t.Errorf("from below %q one does not come further: %v", path, err)
+			}
+		}
 	}
 }

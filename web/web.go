@@ -37,7 +37,9 @@ package web
 
 import (
 	"bytes"
+	"crypto/rand"
 	"fmt"
+	"html/template"
 	"io/fs"
 	"net/http"
 	"strconv"
@@ -81,6 +83,11 @@ type Renderer struct {
 	options Options
 	look    *look // what was read at the start
 	buffers sync.Pool
+	// below is the look that all renderers below a path share; see [Renderer.Below].
+	below func() (*look, error)
+	// stands is what stands in the look for the path; "" if it is the path's own.
+	stands string
+	path   []byte // what takes its place
 }
 
 // New reads all templates, sentences and static files, ours and the theme's. A
@@ -94,9 +101,39 @@ func New(o Options) (*Renderer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
+	return rendererOf(o, l), nil
+}
+
+func rendererOf(o Options, l *look) *Renderer {
 	r := &Renderer{options: o, look: l}
 	r.buffers.New = func() any { return new(bytes.Buffer) }
-	return r, nil
+	r.below = sync.OnceValues(func() (*look, error) {
+		somewhere := o
+		somewhere.Path = nowhere
+		return load(somewhere)
+	})
+	return r
+}
+
+// nowhere stands in a look for the path of an issuer that is not known yet. Nobody
+// can guess it, and it is in no answer, so that nobody can bring it.
+var nowhere = "/" + rand.Text()
+
+// Below returns a renderer for an issuer with another path. All of them share what
+// has been read, so that a thousand cost little more than one.
+func (r *Renderer) Below(path string) (*Renderer, error) {
+	o := r.options
+	o.Path = strings.TrimSuffix(path, "/")
+	if o.Path == r.options.Path {
+		return r, nil
+	}
+	l, err := r.below()
+	if err != nil {
+		return nil, fmt.Errorf("web: %w", err)
+	}
+	other := rendererOf(o, l)
+	other.below, other.stands, other.path = r.below, nowhere, []byte(template.HTMLEscapeString(o.Path))
+	return other, nil
 }
 
 // current returns the look to draw with.
@@ -104,7 +141,11 @@ func (r *Renderer) current() (*look, error) {
 	if !r.options.Reload {
 		return r.look, nil
 	}
-	l, err := load(r.options)
+	o := r.options
+	if r.stands != "" {
+		o.Path = r.stands
+	}
+	l, err := load(o)
 	if err != nil {
 		return nil, fmt.Errorf("web: %w", err)
 	}
@@ -161,16 +202,20 @@ func (r *Renderer) Render(w http.ResponseWriter, req *http.Request, v View) erro
 		return fmt.Errorf("web: %w", err)
 	}
 
+	body := buf.Bytes()
+	if r.stands != "" {
+		body = bytes.ReplaceAll(body, []byte(r.stands), r.path)
+	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Language", language.name)
-	h.Set("Content-Length", strconv.Itoa(buf.Len()))
+	h.Set("Content-Length", strconv.Itoa(len(body)))
 	h.Set("Content-Security-Policy", policy.Header())
 	h.Set("Cache-Control", "no-store")
 	h.Add("Vary", "Accept-Language")
 	w.WriteHeader(max(v.Status, http.StatusOK))
 	// The person has gone away if this fails: there is nobody to tell.
-	_, _ = w.Write(buf.Bytes())
+	_, _ = w.Write(body)
 	return nil
 }
 

@@ -30,6 +30,33 @@ func (t *Tenant) SigningKeys(ctx context.Context) ([]key.Key, error) {
 	return keys, err
 }
 
+// Timelines returns for every tenant when its keys are announced, sign and go,
+// with nothing of the keys themselves: [key.Unopened] stands for a private key. It
+// is for whoever looks which tenant has something to do.
+func (db *DB) Timelines(ctx context.Context) (map[string][]key.Key, error) {
+	rows, err := db.reader().query(ctx, `
+		SELECT tenants.id, COALESCE(k.id, ''), COALESCE(k.alg, ''), k.publish_at, k.sign_from, k.sign_until, k.unpublish_at,
+			k.private IS NOT NULL
+		FROM tenants LEFT JOIN signing_keys k ON k.tenant_id = tenants.id
+		WHERE `+alive)
+	timelines := map[string][]key.Key{}
+	_, err = collect(rows, err, func(s scanner) (struct{}, error) {
+		var id string
+		var k key.Key
+		var private bool
+		err := s.Scan(&id, &k.ID, (*string)(&k.Alg), (*instant)(&k.PublishAt), (*instant)(&k.SignFrom),
+			(*instant)(&k.SignUntil), (*instant)(&k.UnpublishAt), &private)
+		if private {
+			k.Private = key.Unopened{}
+		}
+		if timelines[id] = timelines[id]; k.ID != "" {
+			timelines[id] = append(timelines[id], k)
+		}
+		return struct{}{}, err
+	})
+	return timelines, err
+}
+
 func (t *Tenant) scanKey(s scanner) (key.Key, error) {
 	var k key.Key
 	var public, sealed []byte

@@ -174,7 +174,7 @@ func (t *Tenant) Self(ctx context.Context) (tenant.Tenant, error) {
 func (db *DB) Watch(ctx context.Context) {
 	away := false
 	for {
-		err := db.lookAround(ctx)
+		err := db.LookAround(ctx)
 		if ctx.Err() != nil {
 			return
 		}
@@ -194,30 +194,6 @@ func (db *DB) logReach(ctx context.Context, err error) {
 		return
 	}
 	db.options.Log.InfoContext(ctx, "the database answers again")
-}
-
-// lookAround looks at every tenant that is in use here.
-func (db *DB) lookAround(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, db.options.Lease)
-	defer cancel()
-	if err := db.readClock(ctx); err != nil {
-		return err
-	}
-	began := begin()
-	rows, err := db.reader().query(ctx, `SELECT `+lookColumns+` FROM tenants`)
-	looks, err := collect(rows, err, func(s scanner) (look, error) {
-		k := began
-		return k, s.Scan(k.into()...)
-	})
-	if err != nil {
-		return err
-	}
-	for _, k := range looks {
-		if t := db.known(k.tenant.ID); t != nil {
-			t.leased.keepTenant(k)
-		}
-	}
-	return nil
 }
 
 func (db *DB) known(id string) *Tenant {

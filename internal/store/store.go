@@ -106,6 +106,8 @@ type DB struct {
 
 	mu      sync.Mutex
 	tenants map[string]*Tenant
+
+	around around
 }
 
 // Open opens a database. It must be migrated before it is used.

@@ -2,6 +2,7 @@ package duty
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -13,18 +14,68 @@ import (
 	"dex/internal/protocol/jose"
 )
 
-// RotateKeys keeps the timeline of a tenant's signing keys.
-func RotateKeys(tenantID string, ring *key.Ring, algs []jose.Algorithm) Duty {
-	return Duty{
-		Name:  "rotate keys of " + tenantID,
-		Every: ring.Timing.Refresh,
-		Do: func(ctx context.Context) (string, error) {
-			did, err := ring.Turn(ctx, algs)
-			if err != nil || !did {
-				return "", err
-			}
-			return "the timeline of the signing keys went on", ring.Refresh(ctx)
-		},
+// Rotation is how the signing keys of all tenants are kept on their timeline.
+type Rotation struct {
+	// Timelines tells of every tenant when its keys are announced, sign and go.
+	Timelines func(ctx context.Context) (map[string][]key.Key, error)
+	// Store returns where a tenant's keys are kept.
+	Store      func(ctx context.Context, tenantID string) (key.Store, error)
+	Algorithms []jose.Algorithm
+	Timing     key.Timing
+	Clock      clock.Clock
+}
+
+// RotateKeys keeps the timelines of the signing keys of all tenants. Only those
+// that have something to do are opened; one that cannot be turned holds up no
+// other.
+func RotateKeys(r Rotation) Duty {
+	return Duty{Name: "rotate keys", Every: r.Timing.Refresh, Do: r.turn}
+}
+
+func (r Rotation) turn(ctx context.Context) (string, error) {
+	timelines, err := r.Timelines(ctx)
+	if err != nil {
+		return "", err
+	}
+	var turned []string
+	var errs []error
+	for _, id := range slices.Sorted(maps.Keys(timelines)) {
+		if ctx.Err() != nil {
+			break
+		}
+		if key.Plan(timelines[id], r.Algorithms, r.Timing, r.Clock.Now()).Empty() {
+			continue
+		}
+		did, err := r.turnOne(ctx, id)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("tenant %s: %w", id, err))
+		}
+		if did {
+			turned = append(turned, id)
+		}
+	}
+	return describeTurn(turned), errors.Join(errs...)
+}
+
+func (r Rotation) turnOne(ctx context.Context, id string) (bool, error) {
+	s, err := r.Store(ctx, id)
+	if err != nil {
+		return false, err
+	}
+	return (&key.Ring{Store: s, Clock: r.Clock, Timing: r.Timing}).Turn(ctx, r.Algorithms)
+}
+
+// maxNamed is how many tenants are named in what a duty says it did.
+const maxNamed = 5
+
+func describeTurn(turned []string) string {
+	switch n := len(turned); {
+	case n == 0:
+		return ""
+	case n > maxNamed:
+		return fmt.Sprintf("the timelines of the signing keys went on, of %d tenants", n)
+	default:
+		return "the timeline of the signing keys went on, of " + strings.Join(turned, ", ")
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"dex/internal/domain/key"
 	"dex/internal/domain/system"
 	"dex/internal/protocol/jose"
+	"dex/internal/store"
 	"dex/internal/store/storetest"
 )
 
@@ -300,26 +302,58 @@ func TestClearingAwayGoesOnUntilNothingIsLeft(t *testing.T) {
 
 func TestRotatingKeysMakesTheFirstAndThenOnlyWhatIsDue(t *testing.T) {
 	now := &clock.Fake{}
-	_, tenant := storetest.OpenTenant(t, storetest.WithClock(now))
+	db, first := storetest.OpenTenant(t, storetest.WithClock(now))
 	algs := []jose.Algorithm{jose.ES256, jose.EdDSA}
-	ring := &key.Ring{Store: tenant, Clock: now, Timing: key.DefaultTiming}
-	d := RotateKeys("default", ring, algs)
-	do := func(want bool, why string) {
+	var opened []string
+	d := RotateKeys(Rotation{
+		Timelines: db.Timelines, Algorithms: algs, Timing: key.DefaultTiming, Clock: now,
+		Store: func(ctx context.Context, id string) (key.Store, error) {
+			if opened = append(opened, id); id == "broken" {
+				return nil, errors.New("sealed under another secret")
+			}
+			return db.Tenant(ctx, id)
+		},
+	})
+	do := func(why, want string) {
 		t.Helper()
 		did, err := d.Do(t.Context())
-		if err != nil || (did != "") != want {
+		if err != nil || did != want {
 			t.Errorf("%s: did %q, %v", why, did, err)
 		}
 	}
-	do(true, "there is no key yet")
-	if !ring.Ready(algs) {
-		t.Error("the ring does not know of its first keys")
+	published := func(tn *store.Tenant) int {
+		t.Helper()
+		ring := &key.Ring{Store: tn, Clock: now, Timing: key.DefaultTiming}
+		if err := ring.Refresh(t.Context()); err != nil || !ring.Ready(algs) {
+			t.Errorf("%s cannot sign: %v", tn.ID(), err)
+		}
+		return len(ring.Published())
 	}
-	first := len(ring.Published())
-	do(false, "all is well")
-	now.Advance(key.DefaultTiming.Rotation)
-	do(true, "the successors are due")
-	if n := len(ring.Published()); n != 2*first {
-		t.Errorf("%d keys are published, want the %d old and as many new", n, first)
+	do("there is no key yet", "the timeline of the signing keys went on, of default")
+	one := published(first)
+	do("all is well", "")
+	now.Advance(time.Hour)
+	second, err := db.EnsureTenant(t.Context(), "acme", "https://acme.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened = nil
+	do("another tenant has come", "the timeline of the signing keys went on, of acme")
+	if !slices.Equal(opened, []string{"acme"}) || published(second) != one {
+		t.Errorf("opened were %q, who have nothing to do too", opened)
+	}
+	now.Advance(key.DefaultTiming.Rotation - time.Hour)
+	do("the successors are due", "the timeline of the signing keys went on, of acme, default")
+	if n := published(first); n != 2*one {
+		t.Errorf("%d keys are published, want the %d old and as many new", n, one)
+	}
+	for _, id := range []string{"broken", "e1", "e2", "e3", "e4", "e5", "e6"} {
+		if _, err := db.EnsureTenant(t.Context(), id, "https://"+id+".example.com"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	did, err := d.Do(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "tenant broken: sealed under another secret") || !strings.Contains(did, "of 6 tenants") {
+		t.Errorf("one that cannot be turned: did %q, %v", did, err)
 	}
 }

@@ -12,7 +12,6 @@ import (
 
 	"dex/internal/app/config"
 	"dex/internal/base/carry"
-	"dex/internal/base/clock"
 	"dex/internal/base/httpx"
 	"dex/internal/base/outbound"
 	"dex/internal/base/route"
@@ -36,62 +35,78 @@ import (
 	"dex/web"
 )
 
-// parts is what has been put together.
+// parts is what has been put together for one tenant.
 type parts struct {
+	id, issuer string
 	handler    http.Handler
 	ring       *key.Ring
 	roster     *roster.Roster
-	algorithms []jose.Algorithm
 	tenant     *store.Tenant
-	clock      clock.Clock
+}
+
+// begin makes what the settings say stand in the database, and puts the default
+// tenant together, whose they are. The others are put together when they are asked
+// for.
+func (w *Worker) begin(ctx context.Context) (err error) {
+	if w.pages == nil {
+		if w.pages, err = web.New(web.Options{Theme: w.theme(), Reload: w.settings.TemplatesReload, Service: w.settings.Name}); err != nil {
+			return err
+		}
+	}
+	t, err := w.db.EnsureTenant(ctx, tenant.Default, w.settings.Issuer)
+	if err != nil {
+		return err
+	}
+	if err := w.declare(ctx, t, w.db.Clock().Now()); err != nil {
+		return err
+	}
+	if _, err := w.sites.enter(ctx, w.home); err != nil {
+		return err
+	}
+	return w.lookAround(ctx)
 }
 
 // put puts one tenant's flows together. This is the only place that knows them
 // all; each gets what it needs, and no more.
-func (w *Worker) put(ctx context.Context) (*parts, error) {
-	db, clk := w.db, w.db.Clock()
-	t, err := db.EnsureTenant(ctx, tenant.Default, w.settings.Issuer)
+func (w *Worker) put(ctx context.Context, s *site) (*parts, error) {
+	t, err := w.db.Tenant(ctx, s.id)
 	if err != nil {
 		return nil, err
 	}
-	if err := w.declare(ctx, t, clk.Now()); err != nil {
-		return nil, err
-	}
-	p := &parts{tenant: t, clock: clk, algorithms: algorithms(w.settings)}
-	p.ring = &key.Ring{Store: t, Clock: clk, Timing: timing(w.settings)}
-	if err := w.firstKeys(ctx, p); err != nil {
+	clk := w.db.Clock()
+	p := &parts{id: s.id, issuer: s.issuer, tenant: t, ring: &key.Ring{Store: t, Clock: clk, Timing: timing(w.settings)}}
+	if err := w.firstKeys(ctx, p.ring); err != nil {
 		return nil, err
 	}
 	p.roster = &roster.Roster{Store: t, Kinds: w.options.Kinds, Clock: clk, Env: connector.Env{
-		Issuer: w.settings.Issuer, Client: w.outbound(), Clock: clk, Log: w.log,
+		Issuer: s.issuer, Client: w.client, Clock: clk, Log: w.log.With("tenant", s.id),
 		Credentials: t, Hasher: w.hasher,
 	}}
-	pages, err := web.New(web.Options{
-		Theme: w.theme(), Reload: w.settings.TemplatesReload, Service: w.settings.Name, Path: w.base(),
-	})
+	pages, err := w.pages.Below(s.base)
 	if err != nil {
 		return nil, err
 	}
-	p.handler, err = w.mux(t, p, pages)
+	p.handler, err = w.mux(s, p, pages)
 	return p, err
 }
 
 // mux joins the flows to their routes.
-func (w *Worker) mux(t *store.Tenant, p *parts, pages *web.Renderer) (http.Handler, error) {
+func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, error) {
 	var (
-		issuer, base = w.settings.Issuer, w.base()
-		origin       = httpx.Origin(w.issuer)
+		issuer, base = s.issuer, s.base
+		origin       = httpx.Origin(s.url)
+		t, clk       = p.tenant, w.db.Clock()
 		lifetimes    = lifetimes(w.settings)
-		cookies      = w.cookies()
-		desk         = grant.Desk{Tenants: t, Clients: t, Connectors: p.roster, Clock: p.clock}
-		attempts     = carry.Jar[grant.Request]{Box: w.keys.Box("attempt"), Cookies: cookies, Name: "dex_attempt_"}
+		cookies      = s.cookies()
+		desk         = grant.Desk{Tenants: t, Clients: t, Connectors: p.roster, Clock: clk}
+		attempts     = carry.Jar[grant.Request]{Box: w.keys.Box(s.purpose("attempt")), Cookies: cookies, Name: "dex_attempt_"}
 		minter       = &mint.Mint{Issuer: issuer, Signer: p.ring, Lifetimes: lifetimes}
-		refresh      = mint.RefreshTokens{Key: t.RefreshKey(), Tenant: tenant.Default}
+		refresh      = mint.RefreshTokens{Key: t.RefreshKey(), Tenant: s.id}
 		types        = []token.Grant{
-			token.AuthorizationCode{Grants: t, Desk: desk, Lifetimes: lifetimes, Clock: p.clock},
-			token.RefreshToken{Grants: t, Users: t, Desk: desk, Roster: p.roster, Tokens: refresh, Lifetimes: lifetimes, Clock: p.clock},
-			token.ClientCredentials{Desk: desk, Clock: p.clock},
-			token.DeviceCode{Devices: t, Grants: t, Desk: desk, Lifetimes: lifetimes, Clock: p.clock},
+			token.AuthorizationCode{Grants: t, Desk: desk, Lifetimes: lifetimes, Clock: clk},
+			token.RefreshToken{Grants: t, Users: t, Desk: desk, Roster: p.roster, Tokens: refresh, Lifetimes: lifetimes, Clock: clk},
+			token.ClientCredentials{Desk: desk, Clock: clk},
+			token.DeviceCode{Devices: t, Grants: t, Desk: desk, Lifetimes: lifetimes, Clock: clk},
 		}
 		mux     = http.NewServeMux()
 		onError = w.errorPage(pages)
@@ -99,7 +114,7 @@ func (w *Worker) mux(t *store.Tenant, p *parts, pages *web.Renderer) (http.Handl
 	(&authorize.Handler{
 		Issuer: issuer, Base: base, Origin: origin, Lifetimes: lifetimes,
 		Clients: t, Sessions: t, Grants: t, Devices: t, Traces: t, Desk: desk,
-		Jar: attempts, Cookies: cookies, Pages: pages, Clock: p.clock,
+		Jar: attempts, Cookies: cookies, Pages: pages, Clock: clk,
 		Subject: func(hint string) (string, bool) {
 			subject, _, ok := mint.ReadIDTokenHint(hint, issuer, p.ring.Find)
 			return subject, ok
@@ -108,37 +123,37 @@ func (w *Worker) mux(t *store.Tenant, p *parts, pages *web.Renderer) (http.Handl
 	(&login.Handler{
 		Issuer: issuer, Base: base, Origin: origin, Lifetimes: lifetimes,
 		Roster: p.roster, Clients: t, Users: t, Sessions: t, Grants: t, Traces: t, Desk: desk,
-		Jar: attempts, Posted: carry.Jar[url.Values]{Box: w.keys.Box("posted"), Cookies: cookies, Name: "dex_posted_"},
-		Devices: w.keys.Box("device"), Cookies: cookies, Pages: pages, Clock: p.clock,
+		Jar: attempts, Posted: carry.Jar[url.Values]{Box: w.keys.Box(s.purpose("posted")), Cookies: cookies, Name: "dex_posted_"},
+		Devices: w.keys.Box(s.purpose("device")), Cookies: cookies, Pages: pages, Clock: clk,
 	}).Routes(mux, onError)
 	(&logout.Handler{
 		Issuer: issuer, Base: base, Origin: origin, Clients: t, Sessions: t, Roster: p.roster, Find: p.ring.Find,
-		Jar:  carry.Jar[logout.Leaving]{Box: w.keys.Box("logout"), Cookies: cookies, Name: "dex_logout_"},
-		CSRF: w.keys.MACKey("logout"), Cookies: cookies, Pages: pages, Clock: p.clock,
+		Jar:  carry.Jar[logout.Leaving]{Box: w.keys.Box(s.purpose("logout")), Cookies: cookies, Name: "dex_logout_"},
+		CSRF: w.keys.MACKey(s.purpose("logout")), Cookies: cookies, Pages: pages, Clock: clk,
 	}).Routes(mux, onError)
-	userCodes := w.keys.MACKey("user code of " + t.ID())
+	userCodes := w.keys.MACKey(s.purpose("user code"))
 	(&device.Handler{
 		Base: base, Origin: origin, Lifetimes: lifetimes, Clients: t, Devices: t, Guesses: t,
-		UserCodes: userCodes, Jar: attempts, Pages: pages, Clock: p.clock,
+		UserCodes: userCodes, Jar: attempts, Pages: pages, Clock: clk,
 	}).Routes(mux, onError)
 	(&account.Handler{
 		Base: base, Origin: origin, Service: w.settings.Name, Links: t, Hasher: w.hasher,
-		Jar:   carry.Jar[account.Held]{Box: w.keys.Box("link"), Cookies: cookies, Name: "dex_link_"},
-		Pages: pages, Clock: p.clock,
+		Jar:   carry.Jar[account.Held]{Box: w.keys.Box(s.purpose("link")), Cookies: cookies, Name: "dex_link_"},
+		Pages: pages, Clock: clk,
 	}).Routes(mux, onError)
 	(&home.Handler{
-		Issuer: issuer, Base: base, DemoURL: w.demoURL(), Sessions: t, Cookies: cookies, Pages: pages, Clock: p.clock,
+		Issuer: issuer, Base: base, DemoURL: w.demoURL(s), Sessions: t, Cookies: cookies, Pages: pages, Clock: clk,
 	}).Routes(mux, onError)
 	(&token.Handler{
 		Issuer: issuer, Lifetimes: lifetimes, Clients: t, Grants: t, Desk: desk,
-		Mint: minter, Refresh: refresh, Ring: p.ring, Clock: p.clock, Types: types,
+		Mint: minter, Refresh: refresh, Ring: p.ring, Clock: clk, Types: types,
 		Devices: t, UserCodes: userCodes,
 	}).Routes(mux)
 	(&userinfo.Handler{
-		Issuer: issuer, Clients: t, Grants: t, Desk: desk, Ring: p.ring, Clock: p.clock,
+		Issuer: issuer, Clients: t, Grants: t, Desk: desk, Ring: p.ring, Clock: clk,
 	}).Routes(mux)
 	documents := &discovery.Handler{
-		Issuer: issuer, Algorithms: p.algorithms, GrantTypes: grantTypes(types), Locales: pages.Languages(),
+		Issuer: issuer, Algorithms: algorithms(w.settings), GrantTypes: grantTypes(types), Locales: pages.Languages(),
 		Ring: p.ring, MaxAge: p.ring.Timing.MaxAge,
 	}
 	quick := http.NewServeMux()
@@ -149,7 +164,7 @@ func (w *Worker) mux(t *store.Tenant, p *parts, pages *web.Renderer) (http.Handl
 	}
 	mux.Handle("GET "+route.Static, pages.Static())
 	h := httpx.Deadline(cookies.Tidy(orNotFound(mux, onError), "dex_"), patience)
-	return below(base, straight(quick, h)), nil
+	return straight(quick, h), nil
 }
 
 // straight leads to the documents that everybody asks for, and which need neither a
@@ -175,22 +190,31 @@ func grantTypes(types []token.Grant) []string {
 	return names
 }
 
-// cookies are named so that two issuers on one host, such as two ports of a
-// loopback address, do not overwrite each other's.
-func (w *Worker) cookies() httpx.Cookies {
-	c := httpx.Cookies{Secure: w.issuer.Scheme == "https"}
-	if !c.Secure || w.base() != "" {
-		sum := sha256.Sum256([]byte(w.settings.Issuer))
+// cookies are named so that two issuers on one host, such as two paths or two ports
+// of a loopback address, do not overwrite each other's.
+func (s *site) cookies() httpx.Cookies {
+	c := httpx.Cookies{Secure: s.secure()}
+	if !c.Secure || s.base != "" {
+		sum := sha256.Sum256([]byte(s.issuer))
 		c.Space = hex.EncodeToString(sum[:3]) + "_"
 	}
 	return c
 }
 
-// outbound is the one client that leaves the house. With everything on one machine
+// purpose names what something is sealed or proven for. Each tenant has its own, so
+// that what a browser carries for one opens nothing at another.
+func (s *site) purpose(name string) string {
+	if s.id == tenant.Default {
+		return name // as it was when there was one tenant
+	}
+	return name + "\x00" + s.id
+}
+
+// outward is the one client that leaves the house. With everything on one machine
 // for a try, that machine may be reached.
-func (w *Worker) outbound() *http.Client {
-	allow := w.settings.OutboundAllowPrivate
-	if w.settings.NoDB {
+func outward(s *config.Settings) *http.Client {
+	allow := s.OutboundAllowPrivate
+	if s.NoDB {
 		allow = append(allow[:len(allow):len(allow)], netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
 	}
 	return outbound.New(outbound.Options{AllowPrivate: allow, PerHost: 32})
@@ -205,19 +229,20 @@ func (w *Worker) theme() fs.FS {
 
 // firstKeys makes sure that there is something to sign with. Who has no duties
 // waits until somebody who has does it.
-func (w *Worker) firstKeys(ctx context.Context, p *parts) error {
+func (w *Worker) firstKeys(ctx context.Context, ring *key.Ring) error {
+	algs := algorithms(w.settings)
+	if err := ring.Refresh(ctx); err != nil || ring.Ready(algs) {
+		return err
+	}
 	if w.settings.Duties {
-		if _, err := p.ring.Turn(ctx, p.algorithms); err != nil {
+		if _, err := ring.Turn(ctx, algs); err != nil {
+			return err
+		}
+		if err := ring.Refresh(ctx); err != nil || ring.Ready(algs) {
 			return err
 		}
 	}
-	if err := p.ring.Refresh(ctx); err != nil {
-		return err
-	}
-	if !p.ring.Ready(p.algorithms) {
-		return errNoKeys
-	}
-	return nil
+	return errNoKeys
 }
 
 func algorithms(s *config.Settings) []jose.Algorithm {

@@ -2,13 +2,16 @@ package worker
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"sync"
 	"time"
 
 	"dex/internal/app/delivery"
 	"dex/internal/app/duty"
 	"dex/internal/base/fault"
-	"dex/internal/domain/tenant"
+	"dex/internal/domain/key"
+	"dex/internal/store"
 )
 
 // errNoKeys is what a worker without duties waits for.
@@ -28,10 +31,11 @@ const countEvery = 5 * time.Minute
 func (w *Worker) runBeside(ctx context.Context) {
 	var all sync.WaitGroup
 	all.Go(func() { w.db.Watch(ctx) })
+	all.Go(func() { w.watchTenants(ctx) })
 	all.Go(func() { w.watchKeys(ctx) })
 	all.Go(func() { boundMemory(ctx) })
 	if w.settings.Duties {
-		r := duty.Roster{Turns: w.db, Duties: w.duties(), Clock: w.parts.clock, Log: w.log}
+		r := duty.Roster{Turns: w.db, Duties: w.duties(), Clock: w.db.Clock(), Log: w.log}
 		all.Go(func() { r.Run(ctx) })
 	}
 	all.Wait()
@@ -40,17 +44,21 @@ func (w *Worker) runBeside(ctx context.Context) {
 // duties are what this process does when it is its turn.
 func (w *Worker) duties() []duty.Duty {
 	delivering, err := delivery.Duties(w.db, delivery.Settings{
-		Mail: w.settings.Mail, Audit: w.settings.Audit, AllowPrivate: w.settings.OutboundAllowPrivate, Host: w.issuer.Hostname(),
-	}, w.parts.clock)
+		Mail: w.settings.Mail, Audit: w.settings.Audit, AllowPrivate: w.settings.OutboundAllowPrivate, Host: w.home.url.Hostname(),
+	}, w.db.Clock())
 	if err != nil { // the settings have been checked, so this is of the world
 		w.log.Error("nothing can be delivered", "error", err)
 	}
-	return append(delivering, []duty.Duty{
-		duty.RotateKeys(tenant.Default, w.parts.ring, w.parts.algorithms),
-		duty.ClearAway(w.db, w.parts.clock, clearEvery),
+	return append(delivering,
+		duty.RotateKeys(duty.Rotation{
+			Timelines:  w.db.Timelines,
+			Store:      func(ctx context.Context, id string) (key.Store, error) { return w.db.Tenant(ctx, id) },
+			Algorithms: algorithms(w.settings), Timing: timing(w.settings), Clock: w.db.Clock(),
+		}),
+		duty.ClearAway(w.db, w.db.Clock(), clearEvery),
 		duty.IndexPeople(w.db, indexEvery),
-		duty.CountUse(w.db, w.parts.clock, countEvery),
-	}...)
+		duty.CountUse(w.db, w.db.Clock(), countEvery),
+	)
 }
 
 // CatchUp does at once, and once, what is done now and then beside the requests. It
@@ -62,22 +70,66 @@ func (w *Worker) CatchUp(ctx context.Context) error {
 			return err
 		}
 	}
+	if err := w.lookAround(ctx); err != nil {
+		return err
+	}
 	return w.LookAtKeys(ctx)
 }
 
-// LookAtKeys looks at the signing keys at once.
-func (w *Worker) LookAtKeys(ctx context.Context) error { return w.parts.ring.Refresh(ctx) }
+// DeclareFor makes what the settings declare stand in a tenant. It is for tests of
+// several: the settings themselves belong to the default one.
+func (w *Worker) DeclareFor(ctx context.Context, t *store.Tenant) error {
+	return w.declare(ctx, t, w.db.Clock().Now())
+}
+
+// lookAround finds out which tenants there are.
+func (w *Worker) lookAround(ctx context.Context) error {
+	if err := w.db.LookAround(ctx); err != nil {
+		return err
+	}
+	list, _ := w.db.CurrentTenants()
+	w.sites.update(list)
+	return nil
+}
+
+// watchTenants serves the tenants that there are, as the looks around find them.
+func (w *Worker) watchTenants(ctx context.Context) {
+	for {
+		list, newer := w.db.CurrentTenants()
+		w.sites.update(list)
+		select {
+		case <-ctx.Done():
+			return
+		case <-newer:
+		}
+	}
+}
+
+// LookAtKeys looks at once at the signing keys of the tenants that are put together.
+func (w *Worker) LookAtKeys(ctx context.Context) error {
+	var errs []error
+	for _, p := range w.sites.all() {
+		if err := p.ring.Refresh(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("tenant %s: %w", p.id, err))
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	return errors.Join(errs...)
+}
 
 // watchKeys looks at the signing keys now and then. When it cannot, the last
 // picture serves for as long as the timeline allows.
 func (w *Worker) watchKeys(ctx context.Context) {
-	tick := time.NewTicker(w.parts.ring.Timing.Refresh)
+	tick := time.NewTicker(timing(w.settings).Refresh)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+			w.sites.nextRound()
 			if err := w.LookAtKeys(ctx); err != nil && ctx.Err() == nil {
 				w.log.Warn("the signing keys could not be read; the last picture of them serves on", "error", err)
 			}

@@ -95,8 +95,8 @@ func (d *Demo) Greet(out io.Writer, s *config.Settings) {
 }
 
 // demoURL is where the demo application is, for the home page.
-func (w *Worker) demoURL() string {
-	if !w.settings.NoDB {
+func (w *Worker) demoURL(s *site) string {
+	if !w.settings.NoDB || s != w.home {
 		return ""
 	}
 	for _, c := range w.settings.Clients {

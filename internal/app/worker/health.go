@@ -2,9 +2,11 @@ package worker
 
 import (
 	"context"
+	"log/slog"
 	"net/http"
 	"time"
 
+	"dex/internal/base/fault"
 	"dex/internal/base/httpx"
 	"dex/internal/base/route"
 )
@@ -22,12 +24,45 @@ func (w *Worker) dispatch(rw http.ResponseWriter, r *http.Request) {
 		w.ready(rw, r)
 		return
 	}
-	if h := w.serving.Load(); h != nil {
-		(*h).ServeHTTP(rw, r)
+	w.serve(rw, r)
+}
+
+// serve answers for the tenant that a request is for.
+func (w *Worker) serve(rw http.ResponseWriter, r *http.Request) {
+	s, below, known := w.sites.find(r)
+	switch {
+	case !known:
+		httpx.Misdirected(rw, w.settings.Issuer)
+		return
+	case s == nil:
+		http.NotFound(rw, r)
+		return
+	case !w.serving.Load():
+		comeBack(rw, "This service is starting. Please try again in a moment.")
 		return
 	}
+	if s != w.home {
+		httpx.Annotate(r.Context(), slog.String("tenant", s.id))
+		if s.secure() != w.home.secure() {
+			httpx.Strict(rw, s.secure())
+		}
+	}
+	p, err := w.sites.enter(r.Context(), s)
+	switch {
+	case err == nil:
+		at(below, p.handler, rw, r)
+	case fault.Is(err, fault.NotFound): // it has just gone
+		http.NotFound(rw, r)
+	default:
+		httpx.LogError(r.Context(), err)
+		comeBack(rw, "This service is not ready yet. Please try again in a moment.")
+	}
+}
+
+// comeBack asks whoever it is to try again.
+func comeBack(rw http.ResponseWriter, sentence string) {
 	rw.Header().Set("Retry-After", "1")
-	http.Error(rw, "This service is starting. Please try again in a moment.", http.StatusServiceUnavailable)
+	http.Error(rw, sentence, http.StatusServiceUnavailable)
 }
 
 // health is what a probe is told. Why something is not ready may name a host, so
@@ -48,8 +83,7 @@ func (w *Worker) ready(rw http.ResponseWriter, r *http.Request) {
 		_ = httpx.WriteJSON(rw, http.StatusServiceUnavailable, h)
 		return
 	}
-	list, err := w.parts.roster.List(r.Context())
-	if err == nil {
+	if list, err := w.home.parts.Load().roster.List(r.Context()); err == nil {
 		h.Connectors = make(map[string]bool, len(list))
 		for _, c := range list {
 			h.Connectors[c.ID] = !c.Out()
@@ -60,10 +94,10 @@ func (w *Worker) ready(rw http.ResponseWriter, r *http.Request) {
 
 // unready says what the worker waits for; nothing if it is ready.
 func (w *Worker) unready(ctx context.Context) string {
-	if w.serving.Load() == nil {
+	if !w.serving.Load() {
 		return *w.waiting.Load()
 	}
-	if !w.parts.ring.Ready(w.parts.algorithms) {
+	if !w.home.parts.Load().ring.Ready(algorithms(w.settings)) {
 		return "the signing keys"
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)

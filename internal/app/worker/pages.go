@@ -5,12 +5,10 @@ import (
 	"log/slog"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"dex/internal/base/fault"
 	"dex/internal/base/httpx"
-	"dex/internal/base/route"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/grant"
 	"dex/web"
@@ -120,29 +118,14 @@ func orNotFound(mux *http.ServeMux, onError httpx.ErrorFunc) http.Handler {
 	})
 }
 
-// below lets h answer at the path of the issuer and below it. The address of the
-// metadata has the well-known part before the issuer's path: RFC 8414 section 3.1.
-func below(base string, h http.Handler) http.Handler {
-	if base == "" {
-		return h
-	}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		var path string
-		switch rest, under := strings.CutPrefix(r.URL.Path, base+"/"); {
-		case under:
-			path = "/" + rest
-		case r.URL.Path == base:
-			path = route.Home
-		case r.URL.Path == route.OAuthMetadata+base:
-			path = route.OAuthMetadata
-		default:
-			http.NotFound(w, r)
-			return
-		}
+// at lets h see the path as it is below the issuer.
+func at(path string, h http.Handler, w http.ResponseWriter, r *http.Request) {
+	if path != r.URL.Path {
 		inner, u := *r, *r.URL
 		u.Path, u.RawPath, inner.URL = path, "", &u
-		h.ServeHTTP(w, &inner)
-	})
+		r = &inner
+	}
+	h.ServeHTTP(w, r)
 }
 
 // statusOnly is told an answer and keeps its status and header.

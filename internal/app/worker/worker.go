@@ -5,12 +5,9 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,7 +22,9 @@ import (
 	"dex/internal/connector"
 	"dex/internal/connector/all"
 	"dex/internal/domain/credential"
+	"dex/internal/domain/tenant"
 	"dex/internal/store"
+	"dex/web"
 )
 
 // Options are what a test puts in the place of the world. Their zero value is the
@@ -46,15 +45,17 @@ type Worker struct {
 	settings *config.Settings
 	options  Options
 	log      *slog.Logger
-	issuer   *url.URL
 	hasher   *credential.Argon2
 	keys     *seal.Ring
+	client   *http.Client // the one that leaves the house
 
-	serving atomic.Pointer[http.Handler] // nil until everything is there
-	admin   atomic.Pointer[http.Handler] // the same for operators
+	serving atomic.Bool                  // whether everything is there
+	admin   atomic.Pointer[http.Handler] // for operators; nil until everything is there
 	waiting atomic.Pointer[string]       // what for
 	db      *store.DB
-	parts   *parts
+	pages   *web.Renderer
+	home    *site // of the default tenant, to which the settings belong
+	sites   *sites
 }
 
 // patience is how long a request may take: a provider that is asked has ten
@@ -72,15 +73,16 @@ func New(s *config.Settings, o Options) (*Worker, error) {
 	if o.Kinds == nil {
 		o.Kinds = all.Kinds()
 	}
-	issuer, err := url.Parse(s.Issuer)
+	home, err := newSite(tenant.Tenant{ID: tenant.Default, Issuer: s.Issuer})
 	if err != nil {
-		return nil, fmt.Errorf("issuer: %w", err)
+		return nil, err
 	}
 	keys, err := process.Keys(s.KeySecrets, s.KeyFile())
 	if err != nil {
 		return nil, err
 	}
-	w := &Worker{settings: s, options: o, log: o.Log, issuer: issuer, keys: keys, hasher: credential.NewArgon2(0)}
+	w := &Worker{settings: s, options: o, log: o.Log, home: home, keys: keys, hasher: credential.NewArgon2(0), client: outward(s)}
+	w.sites = newSites(home, w.put, func(id, why string) { w.log.Warn("a tenant is not served", "tenant", id, "why", why) })
 	w.wait("it has just been started")
 	return w, nil
 }
@@ -183,12 +185,10 @@ func (w *Worker) assemble(ctx context.Context) error {
 	if err := w.prepare(ctx); err != nil {
 		return err
 	}
-	p, err := w.put(ctx)
-	if err != nil {
+	if err := w.begin(ctx); err != nil {
 		return err
 	}
-	w.parts = p
-	w.serving.Store(&p.handler)
+	w.serving.Store(true)
 	return w.putAdmin()
 }
 
@@ -218,12 +218,8 @@ func (w *Worker) prepare(ctx context.Context) error {
 // Handler answers requests, from the first moment on.
 func (w *Worker) Handler() http.Handler {
 	var h http.Handler = http.HandlerFunc(w.dispatch)
-	h = httpx.OnlyHost(h, w.issuer)
 	h = httpx.PlainPath(h)
-	h = httpx.Headers(h, w.issuer.Scheme == "https")
+	h = httpx.Headers(h, w.home.secure())
 	h = httpx.Log(h, w.log)
 	return httpx.RealAddr(h, httpx.Proxies(w.settings.TrustedProxies))
 }
-
-// base is the path of the issuer, which stands before every route.
-func (w *Worker) base() string { return strings.TrimSuffix(w.issuer.Path, "/") }

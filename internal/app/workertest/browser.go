@@ -34,6 +34,13 @@ func (s *Server) Browser(t testing.TB) *Browser {
 	}
 }
 
+// At returns the same browser, with the same cookies, at another tenant's address.
+func (b *Browser) At(s *Server) *Browser {
+	other := *b
+	other.server = s
+	return &other
+}
+
 // Answer is a response, read to its end.
 type Answer struct {
 	Status int

@@ -38,6 +38,7 @@ type Server struct {
 	Worker *worker.Worker
 
 	transport *http.Transport
+	address   string // of the listener
 }
 
 // Options change what [Start] starts.
@@ -95,15 +96,18 @@ func Start(t testing.TB, o Options) *Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &Server{URL: "http://" + listener.Addr().String(), Clock: o.Clock, DB: o.DB, transport: &http.Transport{MaxIdleConnsPerHost: 64}}
+	s := &Server{
+		URL: "http://" + listener.Addr().String(), Clock: o.Clock, DB: o.DB,
+		transport: &http.Transport{MaxIdleConnsPerHost: 64}, address: listener.Addr().String(),
+	}
 	t.Cleanup(s.transport.CloseIdleConnections)
 	if o.Issuer != "" {
 		s.URL = o.Issuer
-		// The address of the issuer leads to this server for whoever uses its transport.
-		s.transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
-			var d net.Dialer
-			return d.DialContext(ctx, network, listener.Addr().String())
-		}
+	}
+	// The address of the issuer leads to this server for whoever uses its transport.
+	s.transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, network, s.address)
 	}
 	if o.AdminRate == (api.Rate{}) {
 		o.AdminRate = api.Rate{PerSecond: 1e6, Burst: 1e6}
@@ -144,6 +148,29 @@ func Start(t testing.TB, o Options) *Server {
 	operators.Start()
 	t.Cleanup(operators.Close)
 	return s
+}
+
+// Address is where the server listens, whatever its issuer is called.
+func (s *Server) Address() string { return s.address }
+
+// Neighbour makes another tenant of the same worker, with clients and people that
+// are called the same and have the same secrets, and returns the server as those
+// know it who come by the other issuer.
+func (s *Server) Neighbour(t testing.TB, id, issuer string) *Server {
+	t.Helper()
+	tn, err := s.DB.EnsureTenant(t.Context(), id, issuer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Worker.DeclareFor(t.Context(), tn); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Worker.CatchUp(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	other := *s
+	other.URL, other.Tenant = issuer, tn
+	return &other
 }
 
 // origin is that of the issuer.

@@ -28,6 +28,24 @@ func withoutDefaultPort(scheme, host string) string {
 	}
 }
 
+// Names returns the ways in which a request may name the host of an issuer, in
+// small letters: with the port that its scheme implies and without.
+func Names(issuer *url.URL) []string {
+	scheme, host := strings.ToLower(issuer.Scheme), strings.ToLower(issuer.Host)
+	bare := withoutDefaultPort(scheme, host)
+	if issuer.Port() != "" && bare == host {
+		return []string{host} // it has a port of its own
+	}
+	switch scheme {
+	case "https":
+		return []string{bare, bare + ":443"}
+	case "http":
+		return []string{bare, bare + ":80"}
+	default:
+		return []string{host}
+	}
+}
+
 // OnlyHost answers only requests for the host of an issuer, so that no other
 // name that leads here, and nothing that a sender writes into Host, ever gets
 // into an answer. Probes know the machine by its address only: the two health
@@ -36,21 +54,11 @@ func OnlyHost(next http.Handler, issuers ...*url.URL) http.Handler {
 	known := make(map[string]bool, len(issuers))
 	var names []string
 	for _, u := range issuers {
-		scheme, host := strings.ToLower(u.Scheme), strings.ToLower(u.Host)
-		known[host] = true
-		bare := withoutDefaultPort(scheme, host)
-		known[bare] = true
-		if u.Port() == "" || bare != host { // it has the default port, said or unsaid
-			switch scheme {
-			case "https":
-				known[bare+":443"] = true
-			case "http":
-				known[bare+":80"] = true
-			}
+		for _, name := range Names(u) {
+			known[name] = true
 		}
 		names = append(names, u.String())
 	}
-	sentence := "This server does not answer under the name that was asked for. Its address is " + strings.Join(names, " or ") + ".\n"
 	isKnown := func(host string) bool { return known[host] || known[strings.ToLower(host)] }
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// A request may name the host in its target too, and then the header does
@@ -59,8 +67,15 @@ func OnlyHost(next http.Handler, issuers ...*url.URL) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		http.Error(w, sentence, http.StatusMisdirectedRequest)
+		Misdirected(w, names...)
 	})
+}
+
+// Misdirected answers a request for a host that is not ours. It tells ours, and
+// nothing of what was asked for.
+func Misdirected(w http.ResponseWriter, issuers ...string) {
+	http.Error(w, "This server does not answer under the name that was asked for. Its address is "+
+		strings.Join(issuers, " or ")+".\n", http.StatusMisdirectedRequest)
 }
 
 // PlainPath answers only requests whose path is written the one plain way: no

@@ -97,7 +97,7 @@ func Headers(next http.Handler, https bool) http.Handler {
 		values[name] = []string{value}
 	}
 	if https {
-		values["Strict-Transport-Security"] = []string{"max-age=31536000"}
+		values[strictHeader] = aYear
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -107,3 +107,17 @@ func Headers(next http.Handler, https bool) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// Strict tells the browser to stay with https for a year, or takes that back, where
+// an answer differs in this from the server's others.
+func Strict(w http.ResponseWriter, https bool) {
+	if !https {
+		delete(w.Header(), strictHeader)
+		return
+	}
+	w.Header()[strictHeader] = aYear
+}
+
+const strictHeader = "Strict-Transport-Security"
+
+var aYear = []string{"max-age=31536000"}

@@ -4,73 +4,41 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"net/http"
-	"path"
 	"strconv"
 	"strings"
 	"testing"
 )
 
-// all reads the routes out of the source, so that none can be left out here.
-func all(t *testing.T) map[string]string {
-	t.Helper()
+func TestTheFirstPartOfEveryRouteIsReserved(t *testing.T) {
 	f, err := parser.ParseFile(token.NewFileSet(), "route.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	routes := map[string]string{}
-	ast.Inspect(f, func(n ast.Node) bool {
-		spec, ok := n.(*ast.ValueSpec)
+	n := 0
+	ast.Inspect(f, func(node ast.Node) bool {
+		if d, ok := node.(*ast.FuncDecl); ok && d != nil {
+			return false
+		}
+		lit, ok := node.(*ast.BasicLit)
 		if !ok {
 			return true
 		}
-		for i, value := range spec.Values {
-			if text, ok := value.(*ast.BasicLit); ok && text.Kind == token.STRING {
-				route, err := strconv.Unquote(text.Value)
-				if err != nil {
-					t.Fatal(err)
-				}
-				routes[spec.Names[i].Name] = route
-			}
+		path, _ := strconv.Unquote(lit.Value)
+		first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+		if !strings.HasPrefix(path, "/") || first == "" {
+			return true
+		}
+		if n++; !Reserved(first) {
+			t.Errorf("%s begins with %q, which a tenant may take", path, first)
 		}
 		return true
 	})
-	if len(routes) < 10 || routes["Authorize"] != Authorize {
-		t.Fatalf("read only %v", routes)
+	if n < 15 {
+		t.Errorf("%d routes only", n)
 	}
-	return routes
-}
-
-func TestNoTwoRoutesGetInEachOthersWay(t *testing.T) {
-	mux := http.NewServeMux()
-	seen := map[string]string{}
-	for name, route := range all(t) {
-		if other, ok := seen[route]; ok {
-			t.Errorf("%s and %s are both %s", name, other, route)
-			continue
+	for _, free := range []string{"", "acme", "Keys", "login2", "static-files", "dex"} {
+		if Reserved(free) {
+			t.Errorf("%q is reserved", free)
 		}
-		seen[route] = name
-		if route == Home {
-			route = "/{$}" // that page alone; a bare slash would stand for all paths
-		}
-		mux.Handle(route, http.NotFoundHandler()) // panics if it could be another route's too
-	}
-}
-
-func TestARouteIsAPlainPathOnOurSide(t *testing.T) {
-	for name, route := range all(t) {
-		plain := strings.NewReplacer("{", "", "}", "").Replace(route)
-		clean := path.Clean(plain)
-		if !strings.HasPrefix(route, "/") || plain != clean && plain != clean+"/" || strings.ContainsAny(plain, "?#% \\") || plain != strings.ToLower(plain) {
-			t.Errorf("%s is %q", name, route)
-		}
-	}
-}
-
-// These paths are the standards' choice, not ours (OpenID Connect Discovery,
-// section 4; RFC 8414, section 3).
-func TestTheWellKnownPathsAreTheStandards(t *testing.T) {
-	if Discovery != "/.well-known/openid-configuration" || OAuthMetadata != "/.well-known/oauth-authorization-server" {
-		t.Errorf("discovery is at %s and %s", Discovery, OAuthMetadata)
 	}
 }

@@ -9,6 +9,8 @@ package key
 import (
 	"context"
 	"crypto"
+	"errors"
+	"io"
 	"time"
 
 	"dex/internal/protocol/jose"
@@ -34,6 +36,18 @@ func (k Key) Published(now time.Time) bool {
 // signs reports whether it is the key's turn to sign.
 func (k Key) signs(now time.Time) bool {
 	return k.Private != nil && !now.Before(k.SignFrom) && (k.SignUntil.IsZero() || now.Before(k.SignUntil))
+}
+
+// Unopened stands for a private key that is there and has not been looked at. It
+// signs nothing.
+type Unopened struct{}
+
+// Public implements [crypto.Signer].
+func (Unopened) Public() crypto.PublicKey { return nil }
+
+// Sign implements [crypto.Signer]. It fails.
+func (Unopened) Sign(io.Reader, []byte, crypto.SignerOpts) ([]byte, error) {
+	return nil, errors.New("the private key has not been opened")
 }
 
 // Store keeps the signing keys. Private keys are sealed in it.

@@ -9,6 +9,8 @@ import (
 	"path"
 	"strconv"
 	"strings"
+
+	"dex/internal/base/route"
 )
 
 // Loopback reports whether a host is this machine and nobody else's.
@@ -49,6 +51,11 @@ func CheckIssuer(raw string) error {
 		return errors.New("must leave out the port that its scheme implies")
 	case u.Path != "" && u.Path != path.Clean(u.Path), u.EscapedPath() != u.Path, u.String() != raw:
 		return errors.New("must have a plain path, without //, . or .. and without escapes")
+	}
+	for part := range strings.SplitSeq(u.Path, "/") {
+		if route.Reserved(part) {
+			return fmt.Errorf("must not have %q in its path, where an issuer without a path has a page of its own", part)
+		}
 	}
 	return nil
 }

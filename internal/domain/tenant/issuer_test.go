@@ -17,7 +17,7 @@ func TestIssuers(t *testing.T) {
 		"https://a.example/", "https://a.example/dex/", "https://a.example?x=1", "https://a.example?", "https://a.example#", "https://a.example/#f",
 		"https://user@a.example", "https://user:pw@a.example", "https://A.example", "HTTPS://a.example", "https://a.example.", "https://a.example:443", "http://127.0.0.1:80",
 		"https://a.example:", "https://a.example//dex", "https://a.example/../dex", "https://a.example/./dex", "https://a.example/d%65x", "https://a.example/d x",
-		"https://a.example/dex\n", " https://a.example", "https://a.example/ü", "https://a.example:99999999", "https://[::1", "https://a.example:x",
+		"https://a.example/dex\n", " https://a.example", "https://a.example/ü", "https://a.example:99999999", "https://[::1", "https://a.example:x", "https://a.example/login", "https://a.example/acme/keys", "https://a.example/.well-known",
 	} {
 		if err := CheckIssuer(issuer); err == nil {
 			t.Errorf("%q passed", issuer)

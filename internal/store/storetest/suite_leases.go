@@ -8,6 +8,9 @@ import (
 
 	"dex/internal/base/clock"
 	"dex/internal/base/fault"
+	"dex/internal/domain/key"
+	"dex/internal/domain/tenant"
+	"dex/internal/protocol/jose"
 	"dex/internal/store"
 )
 
@@ -74,6 +77,115 @@ var leasePromises = []promise{
 		w.declare(basic("1"))
 		_, err = w.Client(w.ctx, app)
 		w.ok(err)
+	}},
+	{"a look around costs the same however many tenants there are, until one changes", func(_ *testing.T, w *world) {
+		db := w.another(WithLease(longLease))
+		Tenant(w, db)
+		for i := range 50 {
+			_, err := db.EnsureTenant(w.ctx, fmt.Sprint("t", i), fmt.Sprint("https://t", i, ".example.com"))
+			w.ok(err)
+		}
+		list, newer := db.CurrentTenants()
+		same(w, "tenants before the first look", len(list), 0)
+		w.ok(db.LookAround(w.ctx))
+		<-newer
+		list, newer = db.CurrentTenants()
+		same(w, "tenants", len(list), 51)
+		before := db.Work().Statements
+		w.ok(db.LookAround(w.ctx))
+		idle := db.Work().Statements - before
+		if idle > 2 {
+			w.Errorf("%d statements for nothing", idle)
+		}
+		select {
+		case <-newer:
+			w.Error("something is said to have changed")
+		default:
+		}
+		for what, change := range map[string]func() error{
+			"one is disabled": func() error { return w.at(db, "t7").DisableTenant(w.ctx, w.by()) },
+			"one moves": func() error {
+				moved := tenant.Registered{Tenant: tenant.Tenant{ID: "t8", Issuer: "https://moved.example.com"}}
+				_, err := db.ChangeTenant(w.ctx, moved, w.by())
+				return err
+			},
+			"one is deleted": func() error { return db.DeleteTenant(w.ctx, "t6", 0, w.by()) },
+			"one comes": func() error {
+				_, err := db.EnsureTenant(w.ctx, "later", "https://later.example.com")
+				return err
+			},
+			"one goes": func() error {
+				_, err := store.Raw(db).ExecContext(w.ctx, `DELETE FROM tenants WHERE id = 't9'`)
+				return err
+			},
+		} {
+			ctx := w.ctx
+			short, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+			w.ctx = short // the verb would wait out the lease
+			err := change()
+			cancel()
+			if w.ctx = ctx; err != nil {
+				w.refuses(fault.Unavailable, err)
+			}
+			_, newer := db.CurrentTenants()
+			w.ok(db.LookAround(w.ctx))
+			select {
+			case <-newer:
+			default:
+				w.Errorf("%s, and nobody is told", what)
+			}
+		}
+		list, _ = db.CurrentTenants()
+		same(w, "tenants at last", len(list), 50)
+	}},
+	{"a tenant that comes while another goes is found", func(_ *testing.T, w *world) {
+		db := w.another()
+		Tenant(w, db)
+		_, err := db.EnsureTenant(w.ctx, "goes", "https://goes.example.com")
+		w.ok(err)
+		w.ok(db.LookAround(w.ctx))
+		w.clock.Advance(time.Second)
+		_, err = store.Raw(db).ExecContext(w.ctx, `DELETE FROM tenants WHERE id = 'goes'`)
+		w.ok(err)
+		_, err = db.EnsureTenant(w.ctx, "comes", "https://comes.example.com")
+		w.ok(err)
+		w.ok(db.LookAround(w.ctx))
+		list, _ := db.CurrentTenants()
+		same(w, "the last tenant", list[len(list)-1].ID, "comes")
+		_, err = db.Tenant(w.ctx, "goes")
+		w.refuses(fault.NotFound, err)
+	}},
+	{"timelines tell when keys sign, and nothing of the keys", func(_ *testing.T, w *world) {
+		ring := &key.Ring{Store: w.Tenant, Clock: w.clock, Timing: key.DefaultTiming}
+		algs := []jose.Algorithm{jose.ES256, jose.EdDSA}
+		_, err := ring.Turn(w.ctx, algs)
+		w.ok(err)
+		_, err = w.db.EnsureTenant(w.ctx, "keyless", "https://keyless.example.com")
+		w.ok(err)
+		for _, later := range []time.Duration{0, key.DefaultTiming.Rotation, key.DefaultTiming.Rotation, 2 * time.Hour} {
+			w.clock.Advance(later)
+			_, err := ring.Turn(w.ctx, algs)
+			w.ok(err)
+			keys, err := w.SigningKeys(w.ctx)
+			w.ok(err)
+			timelines, err := w.db.Timelines(w.ctx)
+			w.ok(err)
+			same(w, "keys", len(timelines[w.ID()]), len(keys))
+			for _, ahead := range []time.Duration{0, time.Hour, 24 * time.Hour, key.DefaultTiming.Rotation, 2 * key.DefaultTiming.Rotation} {
+				at := w.now().Add(ahead)
+				got, want := key.Plan(timelines[w.ID()], algs, key.DefaultTiming, at), key.Plan(keys, algs, key.DefaultTiming, at)
+				same(w, "what has to be done", counted(got), counted(want))
+			}
+			none, known := timelines["keyless"]
+			same(w, "a tenant without keys", fmt.Sprint(len(none), known), "0 true")
+		}
+		for _, k := range w.timeline() {
+			if k.Private != nil {
+				if _, err := k.Private.Sign(nil, nil, nil); err == nil {
+					w.Error("a key signs that nobody has opened")
+				}
+			}
+		}
 	}},
 	{"watching keeps the clock and ends with its context", func(_ *testing.T, w *world) {
 		db := w.another(func(o *store.Options) { o.Clock = nil })
@@ -145,4 +257,24 @@ func (w *world) standing(tn *store.Tenant) string {
 	self, err := tn.Self(w.ctx)
 	w.ok(err)
 	return fmt.Sprint(c.Disabled, all[0].Disabled, self.Disabled)
+}
+
+// at returns another tenant.
+func (w *world) at(db *store.DB, id string) *store.Tenant {
+	w.Helper()
+	tn, err := db.Tenant(w.ctx, id)
+	w.ok(err)
+	return tn
+}
+
+func (w *world) timeline() []key.Key {
+	w.Helper()
+	timelines, err := w.db.Timelines(w.ctx)
+	w.ok(err)
+	return timelines[w.ID()]
+}
+
+// counted says how much of what a plan does.
+func counted(c key.Changes) string {
+	return fmt.Sprint(len(c.Create), len(c.Retire), len(c.Destroy), len(c.Remove))
 }

@@ -1,0 +1,21 @@
+package route
+
+import "strings"
+
+// all are the routes of the public server.
+var all = []string{
+	Discovery, Keys, Authorize, Consent, Login, Callback, Device, Token, DeviceRequest, Userinfo, Revoke, Introspect,
+	Logout, Static, Live, Ready,
+}
+
+// Reserved reports whether a part of a path is the first part of a route. No issuer
+// has such a part in its path: a tenant there would stand in the way of another's
+// routes.
+func Reserved(part string) bool {
+	for _, r := range all {
+		if first, _, _ := strings.Cut(r[1:], "/"); first == part {
+			return true
+		}
+	}
+	return false
+}
