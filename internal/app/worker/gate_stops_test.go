@@ -14,42 +14,42 @@ import (
 // gateMatrix is what is expected of every way to stop, on every way to something
 // of worth in the order of gateWays. "-" lets it pass.
 const gateMatrix = `
-way to stop                | login callback session silent consent remembered | redeem refresh | userinfo in-session | introspect in-session refresh | administer in-session | itself introspect administer
-nothing                    | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | -          -          | -      -          -
-tenant disabled            | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | ig     no         401
-tenant's epoch             | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      no         401
-client disabled            | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | 401        401        | ic     ic         401
-client disabled by file    | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | 401        401        | ic     ic         401
-client not declared        | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | 401        401        | ic     ic         401
-client is another's now    | -     -        -       -      -       -          | ig     ig      | 401      401        | no         no         no      | 401        401        | -      no         401
-codes taken away           | uc    uc       uc      uc     uc      uc         | uc     uc      | -        -          | -          -          -       | -          -          | -      -          -
-refresh taken away         | -     -        -       -      -       -          | -      uc      | -        -          | -          -          -       | -          -          | -      -          -
-itself taken away          | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | -          -          | uc     no         401
-redirect URI removed       | 400   400      400     400    400     400        | ig     -       | -        -          | -          -          -       | -          -          | -      -          -
-scope removed              | is    is       -       -      is      -          | is     is      | 401      401        | no         no         no      | 401        401        | -      -          -
-own scope removed          | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | -          -          | -      no         -
-peer trusts nobody         | is    is       is      is     is      is         | is     is      | 401      401        | no         no         no      | 401        401        | -      -          -
-peer disabled              | is    is       is      is     is      is         | is     is      | 401      401        | no         no         no      | 401        401        | -      -          -
-peer not declared          | is    is       is      is     is      is         | is     is      | 401      401        | no         no         no      | 401        401        | -      -          -
-connector disabled         | 404   404      404     lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
-connector not declared     | 404   404      404     lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
-connector not accepted     | 403   403      ir      ir     login   ir         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
-user gone                  | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
-user disabled              | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
-user only marked disabled  | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
-user disabled and enabled  | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
-user's epoch               | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
-identity unlinked          | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
-group not accepted         | ad    ad       ad      ad     ad      ad         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
-group taken away           | -     ad       ad      ad     ad      ad         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
-session ended              | -     -        login   lr     login   lr         | ig     -       | -        401        | -          no         -       | -          401        | -      -          -
-session idle for too long  | -     -        login   lr     login   lr         | ig     -       | -        401        | -          no         -       | -          401        | -      -          -
-proof too old              | -     -        login   lr     login   lr         | -      -       | -        -          | -          -          -       | -          -          | -      -          -
-consent revoked            | -     -        -       -      -       cr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
-role taken away            | -     -        -       -      -       -          | ig     -       | 401      401        | no         no         -       | 401        401        | -      -          -
-client not trusted         | consent consent consent cr    -       -          | is     is      | 401      401        | no         no         no      | 401        401        | -      -          401
-grant revoked              | -     -        -       -      -       -          | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          -
-token revoked              | -     -        -       -      -       -          | -      -       | 401      401        | no         no         -       | 401        401        | -      no         401
+way to stop                | login callback session silent consent remembered | redeem refresh | userinfo in-session | introspect in-session refresh | administer in-session | itself introspect administer | let-in device
+nothing                    | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | -          -          | -      -          - | -      -
+tenant disabled            | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | ig     no         401 | login  ig
+tenant's epoch             | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      no         401 | login  ig
+client disabled            | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | 401        401        | ic     ic         401 | 400    ic
+client disabled by file    | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | 401        401        | ic     ic         401 | 400    ic
+client not declared        | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | 401        401        | ic     ic         401 | 400    ic
+client is another's now    | -     -        -       -      -       -          | ig     ig      | 401      401        | no         no         no      | 401        401        | -      no         401 | -      ig
+codes taken away           | uc    uc       uc      uc     uc      uc         | uc     uc      | -        -          | -          -          -       | -          -          | -      -          - | out    uc
+refresh taken away         | -     -        -       -      -       -          | -      uc      | -        -          | -          -          -       | -          -          | -      -          - | -      -
+itself taken away          | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | -          -          | uc     no         401 | -      -
+redirect URI removed       | 400   400      400     400    400     400        | ig     -       | -        -          | -          -          -       | -          -          | -      -          - | -      -
+scope removed              | is    is       -       -      is      -          | is     is      | 401      401        | no         no         no      | 401        401        | -      -          - | out    is
+own scope removed          | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | -          -          | -      no         - | -      -
+peer trusts nobody         | is    is       is      is     is      is         | is     is      | 401      401        | no         no         no      | 401        401        | -      -          - | out    is
+peer disabled              | is    is       is      is     is      is         | is     is      | 401      401        | no         no         no      | 401        401        | -      -          - | out    is
+peer not declared          | is    is       is      is     is      is         | is     is      | 401      401        | no         no         no      | 401        401        | -      -          - | out    is
+connector disabled         | 404   404      404     lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig
+connector not declared     | 404   404      404     lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig
+connector not accepted     | 403   403      ir      ir     login   ir         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig
+user gone                  | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig
+user disabled              | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig
+user only marked disabled  | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig
+user disabled and enabled  | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig
+user's epoch               | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig
+identity unlinked          | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig
+group not accepted         | ad    ad       ad      ad     ad      ad         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | out    ig
+group taken away           | -     ad       ad      ad     ad      ad         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | out    ig
+session ended              | -     -        login   lr     login   lr         | ig     -       | -        401        | -          no         -       | -          401        | -      -          - | login  ig
+session idle for too long  | -     -        login   lr     login   lr         | ig     -       | -        401        | -          no         -       | -          401        | -      -          - | login  ig
+proof too old              | -     -        login   lr     login   lr         | -      -       | -        -          | -          -          -       | -          -          | -      -          - | -      -
+consent revoked            | -     -        -       -      -       cr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | -      ig
+role taken away            | -     -        -       -      -       -          | ig     -       | 401      401        | no         no         -       | 401        401        | -      -          - | -      ig
+client not trusted         | consent consent consent cr    -       -          | is     is      | 401      401        | no         no         no      | 401        401        | -      -          401 | out    is
+grant revoked              | -     -        -       -      -       -          | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | -      ig
+token revoked              | -     -        -       -      -       -          | -      -       | 401      401        | no         no         -       | 401        401        | -      no         401 | -      -
 `
 
 // gateWords are what the short words in the matrix stand for.
@@ -88,13 +88,13 @@ var gateStops = []gateStop{
 		w.must(w.s.Tenant.DisableConnector(w.ctx(), "spare", audit.By{At: w.now()})) // and nobody goes by memory
 	}},
 	{"codes taken away", grant.GrantTypeMissing, func(w *gateWorld) {
-		w.apply("[authorization_code, refresh_token, client_credentials]", "[client_credentials]")
+		w.apply(`[authorization_code, refresh_token, client_credentials, "urn:ietf:params:oauth:grant-type:device_code"]`, "[client_credentials]")
 	}},
 	{"refresh taken away", grant.GrantTypeMissing, func(w *gateWorld) {
-		w.apply("[authorization_code, refresh_token, client_credentials]", "[authorization_code, client_credentials]")
+		w.apply(`[authorization_code, refresh_token, client_credentials, "urn:ietf:params:oauth:grant-type:device_code"]`, `[authorization_code, client_credentials, "urn:ietf:params:oauth:grant-type:device_code"]`)
 	}},
 	{"itself taken away", grant.GrantTypeMissing, func(w *gateWorld) {
-		w.apply("[authorization_code, refresh_token, client_credentials]", "[authorization_code, refresh_token]")
+		w.apply(`[authorization_code, refresh_token, client_credentials, "urn:ietf:params:oauth:grant-type:device_code"]`, `[authorization_code, refresh_token, "urn:ietf:params:oauth:grant-type:device_code"]`)
 	}},
 	{"redirect URI removed", grant.RedirectURIRemoved, func(w *gateWorld) { w.apply(".example.com/cb", ".example.com/moved") }},
 	{"scope removed", grant.ScopeNotAllowed, func(w *gateWorld) { w.apply("[openid, profile,", "[openid,") }},

@@ -27,8 +27,8 @@ const gateConfig = `
 keys: {algorithms: [ES256]}
 expiry: {codes: 10m, sessions: 5m, sessions_idle: 5m}
 clients:
-- {id: app, secret: app-secret, trusted: true, id_token_alg: ES256, redirect_uris: ["https://app.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials], scopes: [openid, profile, offline_access, api, "dex:sessions:read"], groups: [staff]}
-- {id: asks, secret: asks-secret, trusted: false, id_token_alg: ES256, redirect_uris: ["https://asks.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials], scopes: [openid, profile, offline_access, api], groups: [staff]}
+- {id: app, secret: app-secret, trusted: true, id_token_alg: ES256, redirect_uris: ["https://app.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, "urn:ietf:params:oauth:grant-type:device_code"], scopes: [openid, profile, offline_access, api, "dex:sessions:read"], groups: [staff]}
+- {id: asks, secret: asks-secret, trusted: false, id_token_alg: ES256, redirect_uris: ["https://asks.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, "urn:ietf:params:oauth:grant-type:device_code"], scopes: [openid, profile, offline_access, api], groups: [staff]}
 - {id: peer, secret: peer-secret, id_token_alg: ES256, redirect_uris: ["https://peer.example.com/cb"], trusted_peers: [app, asks]}
 connectors:
 - {id: elsewhere, kind: oidc}
@@ -205,12 +205,43 @@ var gateWays = []gateWay{
 		w.access = append(w.access, token)
 		return func() string { return w.administers(token) }
 	}},
+	{"let in", grant.ApproveDevice, "in", func(w *gateWorld) func() string {
+		_, b, form := w.waits()
+		return func() string { return letIn(b.Follow(b.Submit(form, "answer", "allow"))) }
+	}},
+	{"device", grant.RedeemDevice, "200", func(w *gateWorld) func() string {
+		d, b, form := w.waits()
+		if got := letIn(b.Follow(b.Submit(form, "answer", "allow"))); got != "in" {
+			w.t.Fatalf("the device is %s", got)
+		}
+		return func() string { return answered(d.poll()) }
+	}},
 }
 
 // administers says what the administrators' API answers to a token.
 func (w *gateWorld) administers(token string) string {
 	w.t.Helper()
 	return fmt.Sprint(w.s.Bearer(w.t, token).Call(http.MethodGet, "/users/usr_somebody/sessions", nil).Status)
+}
+
+// waits is a device that waits to be let in, and the question whether it may be.
+func (w *gateWorld) waits() (*waiting, *workertest.Browser, workertest.Form) {
+	w.t.Helper()
+	d := askToBeLetIn(w.t, w.s, "app", gateScopes)
+	b := w.someone()
+	return d, b, enter(w.t, b, d.Page, d.UserCode).Form(w.t, "allow")
+}
+
+// letIn says what has become of a device.
+func letIn(a *workertest.Answer) string {
+	switch {
+	case strings.Contains(a.Body, "The device is in"):
+		return "in"
+	case strings.Contains(a.Body, "turned away"):
+		return "out"
+	default:
+		return came(a)
+	}
 }
 
 func (w *gateWorld) itself() workertest.Tokens {

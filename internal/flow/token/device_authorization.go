@@ -36,8 +36,11 @@ func (h *Handler) device(w http.ResponseWriter, r *http.Request) error {
 	if !c.May(client.DeviceCode) || c.Disabled {
 		return oauth.Errorf(oauth.UnauthorizedClient, "This client may not let devices in.")
 	}
-	if unknown := req.Scopes.Without(c.Scopes); len(unknown) > 0 {
-		return oauth.Errorf(oauth.InvalidScope, "This client may not ask for the scope %s.", unknown[0])
+	for _, s := range req.Scopes {
+		// Whether an audience trusts the client the gate asks when the device is let in.
+		if _, ok := oauth.CrossClientAudience(s); !ok && !c.Scopes.Contains(s) {
+			return oauth.Errorf(oauth.InvalidScope, "This client may not ask for the scope %s.", s)
+		}
 	}
 	if len(req.Scopes) == 0 {
 		return oauth.Errorf(oauth.InvalidScope, "The parameter scope is missing: the person has to be told what they allow.")
