@@ -30,7 +30,8 @@ type tool struct {
 func (t *tool) commands() []*cobra.Command {
 	return []*cobra.Command{
 		t.login(), t.logout(), t.whoami(), t.contexts(),
-		t.sessions(), t.grants(), t.consents(),
+		t.sessions(), t.grants(), t.consents(), t.audit(), t.explain(),
+		t.doctor(), t.upgrade(),
 		t.completion(), t.version(),
 	}
 }

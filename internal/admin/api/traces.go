@@ -39,12 +39,12 @@ func (t Traces) get(ctx context.Context, c *Call, in *struct {
 func wireTrace(t audit.Trace) resource.Trace {
 	w := resource.Trace{SupportCode: t.SupportCode, StartedAt: t.StartedAt, Steps: []resource.Step{}, Grants: []resource.TraceGrant{}}
 	for _, s := range t.Steps {
-		w.Steps = append(w.Steps, resource.Step{Milliseconds: s.At, What: s.What, Said: s.Said})
+		w.Steps = append(w.Steps, resource.Step{Milliseconds: s.At, What: s.What, Said: s.Said, Why: s.Why})
 	}
 	for _, g := range t.Grants {
 		w.Grants = append(w.Grants, resource.TraceGrant{
 			ID: g.ID, ClientID: g.ClientID, UserID: g.UserID, Scopes: g.Scopes, IssuedAt: g.IssuedAt, RedeemedAt: g.RedeemedAt,
-			Refreshed: max(0, g.Generation-1), RotatedAt: g.RotatedAt, RevokedAt: g.RevokedAt, Reason: g.Reason,
+			Refreshed: g.Generation, RotatedAt: g.RotatedAt, RevokedAt: g.RevokedAt, Reason: g.Reason,
 		})
 	}
 	return w

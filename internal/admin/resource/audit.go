@@ -31,6 +31,7 @@ type Step struct {
 	Milliseconds int64  `json:"ms" doc:"Since the attempt began."`
 	What         string `json:"what" doc:"What was looked at."`
 	Said         string `json:"said,omitempty" doc:"What came of it."`
+	Why          string `json:"why,omitempty" doc:"Which setting or parameter decided it, if one did."`
 }
 
 // TraceGrant is what became of a grant that an attempt led to.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"dex/internal/admin/resource"
 	"dex/internal/app/ctl"
 	"dex/internal/domain/audit"
 )
@@ -31,6 +32,21 @@ func Tell(t audit.Trace) string {
 		b.WriteString("\nNothing was granted.\n")
 	}
 	return b.String()
+}
+
+// Wire is a trace as the administrators' API tells it.
+func Wire(w resource.Trace) audit.Trace {
+	t := audit.Trace{SupportCode: w.SupportCode, StartedAt: w.StartedAt}
+	for _, s := range w.Steps {
+		t.Steps = append(t.Steps, audit.Step{At: s.Milliseconds, What: s.What, Said: s.Said, Why: s.Why})
+	}
+	for _, g := range w.Grants {
+		t.Grants = append(t.Grants, audit.GrantStory{
+			ID: g.ID, ClientID: g.ClientID, UserID: g.UserID, Scopes: g.Scopes, IssuedAt: g.IssuedAt, RedeemedAt: g.RedeemedAt,
+			Generation: g.Refreshed, RotatedAt: g.RotatedAt, RevokedAt: g.RevokedAt, Reason: g.Reason,
+		})
+	}
+	return t
 }
 
 // tellGrant tells what became of a grant.

@@ -1,0 +1,137 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"dex/internal/app/config"
+	"dex/internal/app/ctl"
+	"dex/internal/app/doctor"
+)
+
+func (t *tool) doctor() *cobra.Command {
+	var failOn string
+	c := &cobra.Command{
+		Use:   "doctor --config FILE",
+		Short: "Find what is wrong with an installation, or weaker than it need be",
+		Long: `doctor looks at the configuration, the database and what is kept in it, asks every
+connector whether it works, and looks at files, certificates, keys, secrets, redirect
+URIs and the clock. It changes nothing. Run it where a worker runs, with the same
+environment, so that it sees what the worker sees.
+
+Each finding has a severity:
+
+    broken   something does not work
+    unsafe   somebody can do harm by it
+    weak     weaker than it need be, or about to break
+    note     worth knowing; a choice that may be right
+
+It ends with exit code 3 if anything is found at or above --fail-on.`,
+		Example: `  dexctl doctor --config /etc/dex/dex.yaml
+  dexctl doctor --config dex.yaml --fail-on unsafe -o json`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			threshold, ok := doctor.ParseSeverity(failOn)
+			if !ok {
+				return badUse("--fail-on: %q is not one of %s", failOn, strings.Join(doctor.Severities(), ", "))
+			}
+			t.progress("looking …")
+			facts := doctor.Examine(cmd.Context(), config.Source{Flags: cmd.Flags(), Environ: os.Environ()}, t.Clock)
+			t.clearProgress()
+			found := doctor.Findings(facts)
+			if err := t.write(report(found)); err != nil {
+				return err
+			}
+			if doctor.Worst(found) >= threshold {
+				return ctl.EndWith(ctl.Found, "")
+			}
+			return nil
+		},
+	}
+	bindConfig(c.Flags())
+	c.Flags().StringVar(&failOn, "fail-on", doctor.Weak.String(), "end with 3 from this severity on: "+strings.Join(doctor.Severities(), ", "))
+	_ = c.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions(doctor.Severities(), cobra.ShellCompDirectiveNoFileComp)) // the flag exists
+	t.bindOutput(c, formTable)
+	return c
+}
+
+// bindConfig gives a command those settings of a worker that say where the rest is.
+func bindConfig(to *pflag.FlagSet) {
+	all := pflag.NewFlagSet("", pflag.ContinueOnError)
+	config.BindFlags(all)
+	for _, name := range []string{"config", "db"} {
+		to.AddFlag(all.Lookup(name))
+	}
+}
+
+// report is what has been found, as an answer.
+func report(found []doctor.Finding) answer {
+	if found == nil {
+		found = []doctor.Finding{}
+	}
+	a := answer{doc: found, story: func(w io.Writer) error { return tell(w, found) }}
+	for _, f := range found {
+		a.names = append(a.names, f.Code+" "+f.About)
+	}
+	return a
+}
+
+// tell writes findings for people, each with its cure.
+func tell(w io.Writer, found []doctor.Finding) error {
+	counts := map[doctor.Severity]int{}
+	var b strings.Builder
+	for _, f := range found {
+		counts[f.Severity]++
+		about := f.About
+		if f.Place != "" {
+			about += " (" + f.Place + ")"
+		}
+		fmt.Fprintf(&b, "%-7s %s\n%s%s\n", strings.ToUpper(f.Severity.String()), ctl.Plain(about), wrap(ctl.Plain(sentence(f.Says)), "        "), wrap("→ "+ctl.Plain(f.Cure), "        "))
+	}
+	if len(found) == 0 {
+		b.WriteString("Nothing is wrong.\n")
+	} else {
+		var parts []string
+		for _, s := range []doctor.Severity{doctor.Broken, doctor.Unsafe, doctor.Weak, doctor.Note} {
+			if n := counts[s]; n > 0 {
+				parts = append(parts, fmt.Sprintf("%d %s", n, s))
+			}
+		}
+		fmt.Fprintf(&b, "Found: %s.\n", strings.Join(parts, ", "))
+	}
+	_, err := io.WriteString(w, strings.TrimPrefix(b.String(), "\n"))
+	return err
+}
+
+// sentence begins a text with a capital.
+func sentence(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+// lineWidth is where lines for people are broken.
+const lineWidth = 88
+
+// wrap breaks a text into lines that begin with an indent.
+func wrap(text, indent string) string {
+	var b strings.Builder
+	line := indent
+	for _, word := range strings.Fields(text) {
+		if len([]rune(line))+1+len([]rune(word)) > lineWidth && line != indent {
+			b.WriteString(line + "\n")
+			line = indent
+		}
+		if line != indent {
+			line += " "
+		}
+		line += word
+	}
+	return b.String() + line + "\n"
+}
