@@ -70,17 +70,22 @@ func comeBack(rw http.ResponseWriter, sentence string) {
 type health struct {
 	Status     string          `json:"status"`
 	Waiting    string          `json:"waiting_for,omitempty"`
+	Because    string          `json:"because,omitempty"`
 	Connectors map[string]bool `json:"connectors,omitempty"` // whether each is known to work
 }
 
 // ready says whether the worker can do its work, and if not what it waits for. A
 // connector that is out of order does not make it unready: the others work.
 func (w *Worker) ready(rw http.ResponseWriter, r *http.Request) {
-	h := health{Status: "ready"}
-	if why := w.unready(r.Context()); why != "" {
-		h = health{Status: "waiting", Waiting: why}
+	if why := w.unready(); why != "" {
 		rw.Header().Set("Retry-After", "1")
-		_ = httpx.WriteJSON(rw, http.StatusServiceUnavailable, h)
+		_ = httpx.WriteJSON(rw, http.StatusServiceUnavailable, health{Status: "waiting", Waiting: why})
+		return
+	}
+	h := health{Status: "ready"}
+	if h.Because = w.degraded(r.Context()); h.Because != "" {
+		h.Status = "degraded"
+		_ = httpx.WriteJSON(rw, http.StatusOK, h)
 		return
 	}
 	if list, err := w.home.parts.Load().roster.List(r.Context()); err == nil {
@@ -92,18 +97,35 @@ func (w *Worker) ready(rw http.ResponseWriter, r *http.Request) {
 	_ = httpx.WriteJSON(rw, http.StatusOK, h)
 }
 
-// unready says what the worker waits for; nothing if it is ready.
-func (w *Worker) unready(ctx context.Context) string {
+// unready says what the worker waits for; nothing if others may be sent here. The
+// keys that it publishes are good for as long as the timeline says, with or without
+// a database: were every worker unready then, nobody could verify a token any more.
+func (w *Worker) unready() string {
 	if !w.serving.Load() {
 		return *w.waiting.Load()
 	}
-	if !w.home.parts.Load().ring.Ready(algorithms(w.settings)) {
+	ring := w.home.parts.Load().ring
+	age, taken := ring.Age()
+	switch {
+	case !taken || age > ring.Timing.Serving:
 		return "the signing keys"
+	case age <= ring.Timing.Snapshot && !ring.Ready(algorithms(w.settings)):
+		return "the signing keys" // it knows them, and one is missing
+	default:
+		return ""
 	}
+}
+
+// degraded says what keeps the worker from all but publishing its keys; nothing if
+// all is well.
+func (w *Worker) degraded(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	if err := w.db.Ping(ctx); err != nil {
 		return "the database"
+	}
+	if !w.home.parts.Load().ring.Ready(algorithms(w.settings)) {
+		return "the signing keys"
 	}
 	return ""
 }

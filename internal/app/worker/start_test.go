@@ -19,7 +19,11 @@ import (
 
 	"dex/internal/app/config"
 	"dex/internal/app/worker"
+	"dex/internal/app/workertest"
+	"dex/internal/base/clock"
 	"dex/internal/base/seal"
+	"dex/internal/domain/key"
+	"dex/internal/store/storetest"
 	"dex/test/postgres"
 )
 
@@ -144,7 +148,7 @@ func TestAWorkerWaitsForItsDatabaseAndBecomesReadyByItself(t *testing.T) {
 	if err := cluster.Kill9(); err != nil {
 		t.Fatal(err)
 	}
-	body += p.until(http.StatusServiceUnavailable, "the database")
+	body += p.until(http.StatusOK, `"degraded","because":"the database"`)
 	for _, path := range []string{"/keys", "/.well-known/openid-configuration", "/livez"} {
 		if got, _ := p.get(path); got != http.StatusOK {
 			t.Errorf("1.E 77: without a database %s: %d", path, got)
@@ -163,6 +167,35 @@ func TestAWorkerWaitsForItsDatabaseAndBecomesReadyByItself(t *testing.T) {
 	if err := p.stop(); err != nil {
 		t.Errorf("it stops with %v", err)
 	}
+}
+
+func TestAWorkerWithoutItsDatabaseIsReadyForAsLongAsItsKeysAreGood(t *testing.T) {
+	c := &clock.Fake{}
+	db := storetest.OpenFile(t, storetest.WithClock(c))
+	s := workertest.Start(t, workertest.Options{DB: db, Clock: c})
+	at := func(name string, status int, body string) {
+		t.Helper()
+		a := s.Browser(t).Get("/readyz")
+		if a.Status != status || !strings.HasPrefix(a.Body, body) {
+			t.Errorf("%s: %d %s; want %d %s", name, a.Status, a.Body, status, body)
+		}
+		for _, path := range []string{"/keys", "/.well-known/openid-configuration"} {
+			if a := s.Browser(t).Get(path); a.Status != http.StatusOK || !strings.Contains(a.Body, "{") {
+				t.Errorf("%s: %s is %d", name, path, a.Status)
+			}
+		}
+	}
+	at("all is well", 200, `{"status":"ready","connectors":{"local":true}}`)
+	s.Clock.Advance(key.DefaultTiming.Snapshot + time.Second)
+	at("nobody has looked at the keys for too long to sign", 200, `{"status":"degraded","because":"the signing keys"}`)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	at("the database is away", 200, `{"status":"degraded","because":"the database"}`)
+	s.Clock.Advance(key.DefaultTiming.Serving - key.DefaultTiming.Snapshot - time.Second)
+	at("at the last moment", 200, `{"status":"degraded","because":"the database"}`)
+	s.Clock.Advance(time.Second)
+	at("the keys are too old to be told to all", 503, `{"status":"waiting","waiting_for":"the signing keys"}`)
 }
 
 func TestWhatWillNotComeByWaitingEndsTheStart(t *testing.T) {
