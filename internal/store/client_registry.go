@@ -11,7 +11,6 @@ import (
 	"dex/internal/domain/audit"
 	"dex/internal/domain/client"
 	"dex/internal/domain/tenant"
-	"dex/internal/protocol/oauth"
 )
 
 const registeredColumns = `clients.id, clients.name, clients.disabled, clients.disabled_by, clients.settings, clients.secrets,
@@ -128,15 +127,10 @@ func fit(r client.Registered) error {
 		return fault.New(fault.Invalid, "The id of a client does not begin with %s, as those of people do: a token that the client has for itself names it where others name a person.", accountPrefix)
 	case len(r.Secrets) != len(r.Notes):
 		return fault.New(fault.Internal, "A secret without a note, or a note without a secret.")
-	case needsSecret(r.AuthMethod) && len(r.Secrets) == 0:
+	case r.AuthMethod.BySecret() && len(r.Secrets) == 0:
 		return fault.New(fault.Invalid, "The client proves itself by a secret, and has none. Give it one with the same request.")
 	}
 	return nil
-}
-
-// needsSecret reports whether a client proves itself by a secret.
-func needsSecret(m oauth.AuthMethod) bool {
-	return m == oauth.AuthSecretBasic || m == oauth.AuthSecretPost
 }
 
 // disabler is in whose name a row is disabled by whoever manages it.
@@ -186,7 +180,7 @@ func clientKept(r client.Registered) keptRow {
 // whether anything is different now.
 func (t *Tenant) updateClient(ctx context.Context, tx hand, before client.Registered, r *client.Registered, by audit.By) (bool, error) {
 	switch {
-	case !needsSecret(r.AuthMethod):
+	case !r.AuthMethod.BySecret():
 		r.Secrets, r.Notes = nil, nil
 	case len(r.Secrets) == 0:
 		r.Secrets, r.Notes = before.Secrets, before.Notes
@@ -327,7 +321,7 @@ func (t *Tenant) forgetClient(ctx context.Context, id string) error {
 func (t *Tenant) AddClientSecret(ctx context.Context, id string, s secret.Hash, n client.SecretNote, by audit.By) (client.Registered, error) {
 	return t.changeSecrets(ctx, id, by, func(r *client.Registered) (audit.Event, error) {
 		switch {
-		case !needsSecret(r.AuthMethod):
+		case !r.AuthMethod.BySecret():
 			return audit.Event{}, fault.New(fault.Invalid, "The client %q proves itself without a secret: its auth_method is %s.", id, r.AuthMethod)
 		case len(r.Secrets) >= client.MaxLiveSecrets:
 			return audit.Event{}, fault.New(fault.Conflict, "The client %q has %d secrets already. Remove the one that is not in use any more, then add another.", id, len(r.Secrets))

@@ -12,7 +12,6 @@ import (
 	"dex/internal/connector"
 	"dex/internal/domain/client"
 	"dex/internal/domain/role"
-	"dex/internal/protocol/oauth"
 )
 
 // ClientStore is what is kept of clients, as operators need it.
@@ -218,7 +217,7 @@ func (s Clients) create(ctx context.Context, c *Call, in *newClient) (*Answer[re
 		return nil, err
 	}
 	var made secret.Value
-	if len(r.Secrets) == 0 && bySecret(r.AuthMethod) {
+	if len(r.Secrets) == 0 && r.AuthMethod.BySecret() {
 		made = secret.New(secret.ClientPrefix)
 		r.Secrets, r.Notes = []secret.Hash{made.Hash()}, []client.SecretNote{client.NoteOf(made, c.At)}
 	}
@@ -238,11 +237,6 @@ func (s Clients) create(ctx context.Context, c *Call, in *newClient) (*Answer[re
 	}
 	_, err = kept.RegisterClient(ctx, r, by)
 	return out, err
-}
-
-// bySecret reports whether a client proves itself by a secret.
-func bySecret(m oauth.AuthMethod) bool {
-	return m == oauth.AuthSecretBasic || m == oauth.AuthSecretPost
 }
 
 func (s Clients) replace(ctx context.Context, c *Call, in *struct {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"dex/internal/admin/resource"
 	"dex/internal/base/strict"
@@ -35,6 +36,21 @@ func wrongly(member, format string, args ...any) *resource.Problem {
 	p := resource.NewProblem(http.StatusUnprocessableEntity, resource.Invalid, format, args...)
 	p.Errors = []resource.Mistake{{Location: "body." + member, Message: p.Detail}}
 	return p
+}
+
+// below puts the places of a problem below another.
+func below(err error, place string) error {
+	p, ok := errors.AsType[*resource.Problem](err)
+	if !ok {
+		return err
+	}
+	moved := *p
+	moved.Errors = nil
+	for _, m := range p.Errors {
+		m.Location = "body." + place + strings.TrimPrefix(m.Location, "body")
+		moved.Errors = append(moved.Errors, m)
+	}
+	return &moved
 }
 
 // ofOneID says whether a declaration is of what its address names.

@@ -14,6 +14,7 @@ import (
 	"dex/internal/base/httpx"
 	"dex/internal/base/seal"
 	"dex/internal/connector"
+	"dex/internal/connector/inventory"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/credential"
 	"dex/internal/domain/grant"
@@ -68,6 +69,10 @@ func nouns(o Options) []api.Noun {
 		}.Noun(),
 		o.connectors().Noun(),
 		api.Tenants{Tenants: o.DB}.Noun(),
+		api.Reconcile{
+			Keepers: of(o.DB, func(t *store.Tenant) inventory.Keeper { return t }),
+			Rules:   o.Rules, Connectors: o.connectors(),
+		}.Noun(),
 	}
 }
 

@@ -20,6 +20,9 @@ const (
 	AuthNone          AuthMethod = "none"                // a public client, which can prove nothing
 )
 
+// BySecret reports whether the method rests on a secret that both sides know.
+func (m AuthMethod) BySecret() bool { return m == AuthSecretBasic || m == AuthSecretPost }
+
 // AssertionTypeJWT is the client_assertion_type of [AuthPrivateKeyJWT] (RFC 7523,
 // section 2.2).
 const AssertionTypeJWT = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"

@@ -1,0 +1,255 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"dex/internal/admin/declare"
+	"dex/internal/admin/plan"
+	"dex/internal/admin/resource"
+	"dex/internal/base/fault"
+	"dex/internal/base/secret"
+	"dex/internal/connector"
+	"dex/internal/connector/inventory"
+	"dex/internal/domain/client"
+	"dex/internal/domain/role"
+)
+
+// Reconcile plans and applies what files declare, and declares what there is.
+type Reconcile struct {
+	Keepers    Of[inventory.Keeper]
+	Rules      declare.Rules
+	Connectors Connectors // that can be tried out
+}
+
+// maxPlan is how large the files may be together.
+const maxPlan = 8 << 20
+
+// Noun returns what can be done. Each needs the scope to write clients, and the
+// operations that of connectors too if the files name some.
+func (s Reconcile) Noun() Noun {
+	return Noun{
+		Handle(Route{
+			ID: "plan", Method: http.MethodPost, Path: "/plan", Scope: role.Read(role.Clients), MaxBody: maxPlan,
+			Summary:     "Say what would change",
+			Description: "Nothing is changed. Takes `dex:connectors:read` too.",
+		}, s.plan),
+		Handle(Route{
+			ID: "apply", Method: http.MethodPost, Path: "/apply", Scope: role.Write(role.Clients), MaxBody: maxPlan, Creates: true,
+			Summary:     "Change what a plan has said",
+			Description: "All of it, or nothing; and nothing if the server has changed since. Takes `dex:connectors:write` too.",
+		}, s.apply),
+		Handle(Route{
+			ID: "export", Method: http.MethodGet, Path: "/export", Scope: role.Read(role.Clients),
+			Summary: "Declare what there is", Description: "A plan of it finds nothing to change. Takes `dex:connectors:read` too.",
+		}, s.export),
+	}
+}
+
+// Desired is what is planned. It is exported because huma looks at nothing else.
+type Desired struct {
+	Resources Document `json:"resources" doc:"The sections of the files: clients, connectors."`
+	Prune     bool     `json:"prune,omitempty" doc:"Let go what such files have made and do not name any more: clients are deleted, connectors disabled."`
+}
+
+// Decided is what is applied. It is exported because huma looks at nothing else.
+type Decided struct {
+	Desired
+	Basis string `json:"basis" minLength:"1" maxLength:"128" doc:"The basis of the plan."`
+}
+
+// want reads what is desired. What is wrong with it is told all at once.
+func (s Reconcile) want(c *Call, d Desired) (plan.Wanted, error) {
+	r, err := s.Rules.ReadFiles(declare.Source{Data: d.Resources.Text})
+	if err != nil {
+		return plan.Wanted{}, mistaken(err, "resources")
+	}
+	if len(r.Users)+len(r.Groups) > 0 {
+		return plan.Wanted{}, wrongly("resources", "People and groups are not planned: they are made by operations of their own.")
+	}
+	return plan.Want(r, c.At)
+}
+
+// decide plans, and looks at the settings of the connectors that would change.
+func (s Reconcile) decide(ctx context.Context, c *Call, now inventory.Inventory, w plan.Wanted, prune bool) (plan.Plan, error) {
+	p, problems := plan.Make(now, w, plan.Options{Prune: prune, Kinds: s.Connectors.Kinds})
+	if len(problems) > 0 {
+		return p, refused(problems)
+	}
+	for _, list := range [][]connector.Registered{p.Deeds.NewConnectors, p.Deeds.ChangedConnectors} {
+		for _, one := range list {
+			if _, err := s.Connectors.validate(ctx, c.Tenant, one.Configured); err != nil {
+				return p, below(err, "resources.connectors."+one.ID)
+			}
+		}
+	}
+	return p, nil
+}
+
+// mayDo says whether the caller may do what is planned: nobody gives a client, or takes
+// by one, scopes that their own token has not.
+func mayDo(c *Call, now inventory.Inventory, p plan.Plan) error {
+	concerned := map[string]bool{}
+	for _, change := range p.Changes {
+		concerned[change.ID] = concerned[change.ID] || change.Noun == "client"
+	}
+	for _, list := range [][]client.Registered{now.Clients, p.Deeds.NewClients, p.Deeds.ChangedClients} {
+		for _, one := range list {
+			if !concerned[one.ID] {
+				continue
+			}
+			if err := c.MayGive(one.Scopes); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// refused is the problem of what cannot be.
+func refused(problems []plan.Problem) error {
+	p := resource.NewProblem(http.StatusUnprocessableEntity, resource.Invalid, "This cannot be, and nothing is changed: see what is wrong, and where.")
+	for _, one := range problems {
+		location := fmt.Sprintf("body.resources.%ss.%s", one.Noun, one.ID)
+		if one.Field != "" {
+			location += "." + one.Field
+		}
+		p.Errors = append(p.Errors, resource.Mistake{Location: location, Message: one.Message})
+	}
+	return p
+}
+
+// people says of each change how many it concerns.
+func people(ctx context.Context, c *Call, kept inventory.Keeper, changes []plan.Change) error {
+	since := c.At.AddDate(0, 0, -useDays)
+	for i := range changes {
+		var n int
+		var err error
+		switch change := &changes[i]; {
+		case change.Action == plan.Create, change.Action == plan.Reorder:
+			continue
+		case change.Noun == "client":
+			n, err = kept.PeopleOf(ctx, change.ID, since)
+		default:
+			n, err = kept.PeopleBy(ctx, change.ID, since)
+		}
+		if err != nil {
+			return err
+		}
+		changes[i].People = &n
+	}
+	return nil
+}
+
+func (s Reconcile) plan(ctx context.Context, c *Call, in *struct{ Body Desired }) (*Answer[resource.Plan], error) {
+	if err := c.Need(role.Read(role.Connectors)); err != nil {
+		return nil, err
+	}
+	kept, err := s.Keepers(ctx, c.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	w, err := s.want(c, in.Body)
+	if err != nil {
+		return nil, err
+	}
+	now, err := kept.Inventory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.decide(ctx, c, now, w, in.Body.Prune)
+	if err != nil {
+		return nil, err
+	}
+	if err := people(ctx, c, kept, p.Changes); err != nil {
+		return nil, err
+	}
+	return &Answer[resource.Plan]{Body: resource.Plan{Changes: listOf(p.Changes), Basis: p.Basis}}, nil
+}
+
+func listOf(changes []plan.Change) []plan.Change {
+	if changes == nil {
+		return []plan.Change{}
+	}
+	return changes
+}
+
+func (s Reconcile) apply(ctx context.Context, c *Call, in *struct{ Body Decided }) (*Answer[resource.Applied], error) {
+	if err := c.Need(role.Write(role.Connectors)); err != nil {
+		return nil, err
+	}
+	kept, err := s.Keepers(ctx, c.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	w, err := s.want(c, in.Body.Desired)
+	if err != nil {
+		return nil, err
+	}
+	// The plan is made twice: first to promise an answer by it, then among what is
+	// really there, where its basis must be the same still.
+	now, err := kept.Inventory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, err := s.decide(ctx, c, now, w, in.Body.Prune)
+	if err != nil {
+		return nil, err
+	}
+	if p.Basis != in.Body.Basis {
+		return nil, errStale
+	}
+	if err := mayDo(c, now, p); err != nil {
+		return nil, err
+	}
+	out := &Answer[resource.Applied]{Body: resource.Applied{Changes: listOf(p.Changes)}}
+	made := make(map[string]client.Registered, len(p.Secretless))
+	for _, id := range p.Secretless {
+		v := secret.New(secret.ClientPrefix)
+		made[id] = client.Registered{Client: client.Client{Secrets: []secret.Hash{v.Hash()}}, Notes: []client.SecretNote{client.NoteOf(v, c.At)}}
+		out.Body.Secrets = append(out.Body.Secrets, resource.MadeSecret{ClientID: id, Secret: string(v)})
+	}
+	by, err := c.Promise(out)
+	if err != nil {
+		return nil, err
+	}
+	err = kept.Reconcile(ctx, func(now inventory.Inventory) (inventory.Deeds, error) {
+		p, problems := plan.Make(now, w, plan.Options{Prune: in.Body.Prune, Kinds: s.Connectors.Kinds})
+		if len(problems) > 0 || p.Basis != in.Body.Basis {
+			return inventory.Deeds{}, errStale
+		}
+		for _, list := range [][]client.Registered{p.Deeds.NewClients, p.Deeds.ChangedClients} {
+			for i := range list {
+				if with, ok := made[list[i].ID]; ok {
+					list[i].Secrets, list[i].Notes = with.Secrets, with.Notes
+				}
+			}
+		}
+		return p.Deeds, nil
+	}, by)
+	return out, err
+}
+
+// errStale says that a plan is one of what was.
+var errStale = fault.New(fault.Conflict, "The server has changed since the plan was made, or the files have. Nothing is done: plan again, and look at what it says now.")
+
+func (s Reconcile) export(ctx context.Context, c *Call, _ *struct{}) (*Answer[resource.Export], error) {
+	if err := c.Need(role.Read(role.Connectors)); err != nil {
+		return nil, err
+	}
+	kept, err := s.Keepers(ctx, c.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	now, err := kept.Inventory(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all, err := plan.Export(now, s.Connectors.Kinds)
+	if err != nil {
+		return nil, err
+	}
+	text, err := all.YAML()
+	return &Answer[resource.Export]{Body: resource.Export{YAML: string(text)}}, err
+}
