@@ -15,7 +15,7 @@ type Clock interface {
 type System struct{}
 
 // Now implements [Clock].
-func (System) Now() time.Time { return time.Now() }
+func (System) Now() time.Time { return now() }
 
 // Anchored follows a clock that is read from elsewhere, such as the database's.
 // Between two readings it advances by this machine's monotonic clock, so that
@@ -32,15 +32,15 @@ func (a *Anchored) Now() time.Time {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	if a.observed.IsZero() {
-		return time.Now()
+		return now()
 	}
-	return a.distant.Add(time.Since(a.observed))
+	return a.distant.Add(now().Sub(a.observed))
 }
 
 // Anchor records a reading of the other clock that was asked for at asked and
 // had arrived now. It takes the reading to stem from the middle of the two.
 func (a *Anchored) Anchor(reading, asked time.Time) {
-	took := time.Since(asked)
+	took := now().Sub(asked)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.distant = reading.Round(0)
