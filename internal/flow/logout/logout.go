@@ -168,13 +168,16 @@ func (h *Handler) end(w http.ResponseWriter, r *http.Request, asked request, kno
 	if asked.client != nil {
 		leaving.ClientName = asked.client.Name
 	}
-	h.Cookies.Clear(w, session.Cookie)
 	if known == nil {
+		h.Cookies.Clear(w, session.Cookie)
 		return h.goodbye(w, r, leaving, asked.locales)
 	}
 	if err := h.Sessions.EndSession(r.Context(), known.Session.ID, h.Clock.Now()); err != nil {
 		return err
 	}
+	// Not before: a browser without its cookie could never ask for the end of a session
+	// that has not come, and would be told that it has.
+	h.Cookies.Clear(w, session.Cookie)
 	id := carry.NewID(h.Clock.Now())
 	upstream := h.upstream(r, known, id)
 	if upstream == "" {

@@ -84,24 +84,25 @@ func newTrial(t *testing.T, open Opener, d deed) *trial {
 	line := &calls.Line{}
 	w := newWorld(t, func(t testing.TB, options ...Option) *store.DB { return open(t, append(options, WithLine(line))...) })
 	w.declare(basic("the first"))
-	line.Lost = lost(w)
+	line.Lost = Lost(w, w.db)
 	return &trial{world: w, deed: d, line: line}
 }
 
-// lost is what an engine says when it cannot be reached.
-func lost(w *world) error {
-	if isPostgres(w, w.db) {
+// Lost is what a database's engine says when it cannot be reached.
+func Lost(t testing.TB, db *store.DB) error {
+	t.Helper()
+	if isPostgres(t, db) {
 		return &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 	}
 	// Only the engine makes its errors.
 	nowhere, err := sql.Open("sqlite", "file:/nowhere/to/be/found?mode=ro")
 	if err != nil {
-		w.Fatal(err)
+		t.Fatal(err)
 	}
 	defer func() { _ = nowhere.Close() }()
-	err = nowhere.PingContext(w.ctx)
+	err = nowhere.PingContext(context.Background())
 	if err == nil {
-		w.Fatal("there is a database where none should be")
+		t.Fatal("there is a database where none should be")
 	}
 	return err
 }
