@@ -154,7 +154,7 @@ func (s *site) place(duties bool) *place {
 func complaints(log string) string {
 	var b strings.Builder
 	for line := range strings.Lines(log) {
-		if !strings.Contains(line, "level=INFO") && !strings.Contains(line, "context canceled") {
+		if !strings.Contains(line, "level=INFO") && !strings.Contains(line, "status=503") && !strings.Contains(line, `error="context canceled"`) {
 			b.WriteString(line)
 		}
 	}
