@@ -265,5 +265,7 @@ func postgresAway(err error) bool {
 		return true
 	}
 	_, ok := errors.AsType[net.Error](err)
-	return ok || brokenOff(err)
+	// A connection that was found to be closed before anything was sent has an error of
+	// its own, which only says that of itself.
+	return ok || brokenOff(err) || pgconn.SafeToRetry(err)
 }
