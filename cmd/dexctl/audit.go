@@ -50,7 +50,7 @@ func (t *tool) audit() *cobra.Command {
 func about(e resource.Event) string {
 	var parts []string
 	for _, one := range []struct{ what, id string }{
-		{"user", e.UserID}, {"client", e.ClientID}, {"connector", e.ConnectorID}, {"session", e.SessionID}, {"grant", e.GrantID},
+		{"user", e.UserID}, {"client", e.ClientID}, {"session", e.SessionID}, {"grant", e.GrantID}, {"connector", e.ConnectorID},
 	} {
 		if one.id != "" && len(parts) < 2 {
 			parts = append(parts, one.what+" "+one.id)

@@ -108,9 +108,10 @@ func tell(w io.Writer, found []doctor.Finding) error {
 	return err
 }
 
-// sentence begins a text with a capital.
+// sentence begins a text with a capital, if it begins with a word.
 func sentence(s string) string {
-	if s == "" {
+	word, _, _ := strings.Cut(s, " ")
+	if word == "" || strings.ContainsFunc(word, func(r rune) bool { return r < 'a' || r > 'z' }) {
 		return s
 	}
 	return strings.ToUpper(s[:1]) + s[1:]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"strings"
+	"time"
 
 	"dex/internal/admin/resource"
 	"dex/internal/domain/audit"
@@ -42,6 +43,9 @@ func wireTrace(t audit.Trace) resource.Trace {
 		w.Steps = append(w.Steps, resource.Step{Milliseconds: s.At, What: s.What, Said: s.Said, Why: s.Why})
 	}
 	for _, g := range t.Grants {
+		if g.Generation == 0 {
+			g.RotatedAt = time.Time{} // when it was redeemed: nothing was refreshed yet
+		}
 		w.Grants = append(w.Grants, resource.TraceGrant{
 			ID: g.ID, ClientID: g.ClientID, UserID: g.UserID, Scopes: g.Scopes, IssuedAt: g.IssuedAt, RedeemedAt: g.RedeemedAt,
 			Refreshed: g.Generation, RotatedAt: g.RotatedAt, RevokedAt: g.RevokedAt, Reason: g.Reason,
