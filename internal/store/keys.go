@@ -81,20 +81,8 @@ func (t *Tenant) scanKey(s scanner) (key.Key, error) {
 // ApplyKeys implements [key.Store].
 func (t *Tenant) ApplyKeys(ctx context.Context, c key.Changes, now time.Time) error {
 	return t.db.inTx(ctx, func(tx hand) error {
-		// First the ends, then the beginnings: of an algorithm one key has no end.
-		for _, r := range c.Retire {
-			n, err := tx.exec(ctx, `
-				UPDATE signing_keys SET sign_until = $3, unpublish_at = $4
-				WHERE tenant_id = $1 AND id = $2 AND sign_until IS NULL`,
-				t.id, r.ID, instant(r.SignUntil), instant(r.UnpublishAt))
-			if err := mustChange(n, err, errKeysMoved); err != nil {
-				return err
-			}
-		}
-		for _, k := range c.Create {
-			if err := t.createKey(ctx, tx, k, now); err != nil {
-				return err
-			}
+		if err := t.succeedKeys(ctx, tx, c, now); err != nil {
+			return err
 		}
 		if err := t.dropKeys(ctx, tx, c.Destroy, audit.KeyDestroyed, now, `
 			UPDATE signing_keys SET private = NULL
@@ -103,6 +91,74 @@ func (t *Tenant) ApplyKeys(ctx context.Context, c key.Changes, now time.Time) er
 		}
 		return t.dropKeys(ctx, tx, c.Remove, audit.KeyRemoved, now, `
 			DELETE FROM signing_keys WHERE tenant_id = $1 AND id = $2 AND unpublish_at <= $3`)
+	})
+}
+
+// succeedKeys writes the ends of keys, and their successors.
+func (t *Tenant) succeedKeys(ctx context.Context, tx hand, c key.Changes, now time.Time) error {
+	// First the ends, then the beginnings: of an algorithm one key has no end.
+	for _, r := range c.Retire {
+		n, err := tx.exec(ctx, `
+			UPDATE signing_keys SET sign_until = $3, unpublish_at = $4
+			WHERE tenant_id = $1 AND id = $2 AND sign_until IS NULL`,
+			t.id, r.ID, instant(r.SignUntil), instant(r.UnpublishAt))
+		if err := mustChange(n, err, errKeysMoved); err != nil {
+			return err
+		}
+	}
+	for _, k := range c.Create {
+		if err := t.createKey(ctx, tx, k, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// RotateKeys implements [key.Desk].
+func (t *Tenant) RotateKeys(ctx context.Context, c key.Changes, by audit.By) error {
+	return t.db.inTx(ctx, func(tx hand) error {
+		if err := t.nextVersion(ctx, tx); err != nil {
+			return err
+		}
+		if err := t.succeedKeys(ctx, tx, c, by.At); err != nil {
+			return err
+		}
+		return t.witness(ctx, tx, by, by.Event(audit.KeyRotated))
+	})
+}
+
+// CompromiseKey implements [key.Desk]. The row stays, without its private half and
+// beyond its end, until the timeline removes it.
+func (t *Tenant) CompromiseKey(ctx context.Context, e key.Emergency, by audit.By) error {
+	return t.changeConfiguration(ctx, func(tx hand) error {
+		for _, step := range []struct{ id, query string }{
+			{e.Compromised, `
+				UPDATE signing_keys SET private = NULL, compromised_at = $3, unpublish_at = $3,
+					sign_until = CASE WHEN sign_until < $3 THEN sign_until ELSE $3 END
+				WHERE tenant_id = $1 AND id = $2 AND compromised_at IS NULL`},
+			{e.Reopen, `
+				UPDATE signing_keys SET sign_until = NULL, unpublish_at = NULL
+				WHERE tenant_id = $1 AND id = $2 AND private IS NOT NULL AND sign_until > $3`},
+			{e.Promote, `
+				UPDATE signing_keys SET sign_from = $3
+				WHERE tenant_id = $1 AND id = $2 AND private IS NOT NULL AND sign_from > $3`},
+		} {
+			if step.id == "" {
+				continue
+			}
+			n, err := tx.exec(ctx, step.query, t.id, step.id, instant(by.At))
+			if err := mustChange(n, err, errKeysMoved); err != nil {
+				return err
+			}
+		}
+		for _, k := range e.Create {
+			if err := t.createKey(ctx, tx, k, by.At); err != nil {
+				return err
+			}
+		}
+		event := by.Event(audit.KeyCompromised)
+		event.Detail = map[string]string{"key": e.Compromised}
+		return t.witness(ctx, tx, by, event)
 	})
 }
 

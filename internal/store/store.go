@@ -27,6 +27,7 @@ import (
 	"dex/internal/base/fault"
 	"dex/internal/base/seal"
 	"dex/internal/connector"
+	"dex/internal/connector/founding"
 	"dex/internal/connector/inventory"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/client"
@@ -34,12 +35,17 @@ import (
 	"dex/internal/domain/grant"
 	"dex/internal/domain/key"
 	"dex/internal/domain/session"
+	"dex/internal/domain/system"
 	"dex/internal/domain/tenant"
 	"dex/internal/domain/user"
 )
 
 // What the database is to those who look after all tenants.
-var _ tenant.Registry = (*DB)(nil)
+var (
+	_ tenant.Registry = (*DB)(nil)
+	_ founding.Store  = (*DB)(nil)
+	_ system.Duties   = (*DB)(nil)
+)
 
 // What a tenant's store is to everybody.
 var (
@@ -59,6 +65,7 @@ var (
 	_ session.Store      = (*Tenant)(nil)
 	_ grant.Store        = (*Tenant)(nil)
 	_ key.Store          = (*Tenant)(nil)
+	_ key.Desk           = (*Tenant)(nil)
 	_ audit.Store        = (*Tenant)(nil)
 	_ inventory.Keeper   = (*Tenant)(nil)
 	_ audit.Receipts     = (*Tenant)(nil)

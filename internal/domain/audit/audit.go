@@ -39,6 +39,18 @@ const (
 	OutboxDropped   Kind = "outbox.dropped"
 )
 
+// The events of the whole installation.
+const (
+	FoundingOffered Kind = "system.founding_offered"
+	FoundingRefused Kind = "system.founding_refused"
+	Founded         Kind = "system.founded"
+	AdminRecovered  Kind = "system.admin_recovered"
+	KeyRotated      Kind = "key.rotated"
+	KeyCompromised  Kind = "key.compromised"
+	DutyRun         Kind = "system.duty_run"
+	Resealed        Kind = "system.resealed"
+)
+
 // The events of the configuration, as operators change it. What a configuration file
 // or an applied set of files did as a whole is a [ConfigApplied].
 const (

@@ -13,6 +13,7 @@ import (
 	"io"
 	"time"
 
+	"dex/internal/domain/audit"
 	"dex/internal/protocol/jose"
 )
 
@@ -57,6 +58,17 @@ type Store interface {
 	// ApplyKeys makes the changes of a plan, all or none. It returns a fault of kind
 	// Conflict if the keys are not as the plan found them.
 	ApplyKeys(ctx context.Context, c Changes, now time.Time) error
+}
+
+// Desk is where operators look after a tenant's keys.
+type Desk interface {
+	SigningKeys(ctx context.Context) ([]Key, error)
+	// RotateKeys makes the changes of [Rotate] in an operator's name.
+	RotateKeys(ctx context.Context, c Changes, by audit.By) error
+	// CompromiseKey does what [Compromise] has planned. When it returns, no worker
+	// signs with the key or takes what it has signed. It returns a fault of kind
+	// Conflict if the keys are not as the plan found them.
+	CompromiseKey(ctx context.Context, e Emergency, by audit.By) error
 }
 
 // Timing is what the timeline of the keys is reckoned from. All clocks are the

@@ -58,6 +58,8 @@ func Run(t *testing.T, open Opener) {
 		{"registry of tenants", tenantRegistryPromises},
 		{"inventory", inventoryPromises},
 		{"duties", dutyPromises},
+		{"founding", foundingPromises},
+		{"sealing anew", resealPromises},
 		{"outbox", outboxPromises},
 		{"export", exportPromises},
 		{"secrecy", secrecyPromises},

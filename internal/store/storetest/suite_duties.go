@@ -55,6 +55,61 @@ var keyPromises = []promise{
 		w.ok(err)
 		alike(w, "keys", got, want)
 	}},
+	{"a key that others know is gone at once, and its successor signs", func(_ *testing.T, w *world) {
+		ring := &key.Ring{Store: w.Tenant, Clock: w.clock, Timing: key.DefaultTiming}
+		algs := []jose.Algorithm{jose.ES256}
+		_, err := ring.Turn(w.ctx, algs)
+		w.ok(err)
+		lose := func(id string) []key.Key {
+			all, err := w.SigningKeys(w.ctx)
+			w.ok(err)
+			plan, err := key.Compromise(all, id, w.now())
+			w.ok(err)
+			w.ok(key.Generate(plan.Create))
+			w.ok(w.CompromiseKey(w.ctx, plan, w.by()))
+			w.refuses(fault.Conflict, w.CompromiseKey(w.ctx, plan, w.by()))
+			w.ok(ring.Refresh(w.ctx))
+			all, err = w.SigningKeys(w.ctx)
+			w.ok(err)
+			for _, k := range all {
+				same(w, "the private half of "+k.ID+" is left", k.Private != nil, k.ID != id)
+			}
+			same(w, "known to verifiers", len(ring.Find(id, jose.ES256)), 0)
+			_, err = ring.Sign(jose.ES256, "JWT", map[string]int{})
+			w.ok(err)
+			return all
+		}
+		all, err := w.SigningKeys(w.ctx)
+		w.ok(err)
+		all = lose(all[0].ID) // nothing was announced, so that a new one is made
+		w.clock.Advance(time.Minute)
+		for turned := true; turned; {
+			turned, err = ring.Turn(w.ctx, algs)
+			w.ok(err)
+		}
+		all, err = w.SigningKeys(w.ctx)
+		w.ok(err)
+		same(w, "keys", len(all), 1)
+		c, err := key.Rotate(all, algs, ring.Timing, w.now())
+		w.ok(err)
+		w.ok(key.Generate(c.Create))
+		w.ok(w.RotateKeys(w.ctx, c, w.by()))
+		lose(c.Create[0].ID) // the one that signs goes on, and gets another successor
+		for turned := true; turned; {
+			turned, err = ring.Turn(w.ctx, algs)
+			w.ok(err)
+		}
+		all, err = w.SigningKeys(w.ctx)
+		w.ok(err)
+		same(w, "its end", all[0].SignUntil.IsZero(), true)
+		c, err = key.Rotate(all, algs, ring.Timing, w.now())
+		w.ok(err)
+		w.ok(key.Generate(c.Create))
+		w.ok(w.RotateKeys(w.ctx, c, w.by()))
+		lose(all[0].ID) // the announced one signs at once
+		same(w, "recorded", w.events()[string(audit.KeyCompromised)], 3)
+		same(w, "rotations recorded", w.events()[string(audit.KeyRotated)], 2)
+	}},
 	{"of many workers that make the first key one does", func(_ *testing.T, w *world) {
 		outcomes := counter[bool]{}
 		w.atOnce(8, func(int) {
