@@ -114,6 +114,17 @@ func (t *Tenant) succeedKeys(ctx context.Context, tx hand, c key.Changes, now ti
 	return nil
 }
 
+// LongestToken returns the longest life of a token that a client has of its own.
+func (t *Tenant) LongestToken(ctx context.Context) (time.Duration, error) {
+	rows, err := t.db.reader().query(ctx, `SELECT settings FROM clients WHERE tenant_id = $1`, t.id)
+	all, err := collect(rows, err, func(s scanner) (c clientSettings, err error) { return c, s.Scan(document{&c}) })
+	longest := time.Duration(0)
+	for _, c := range all {
+		longest = max(longest, c.AccessTTL, c.IDTTL)
+	}
+	return longest, err
+}
+
 // RotateKeys implements [key.Desk].
 func (t *Tenant) RotateKeys(ctx context.Context, c key.Changes, by audit.By) error {
 	return t.db.inTx(ctx, func(tx hand) error {

@@ -151,6 +151,14 @@ func (l *leased) keepTenant(k look) {
 	l.see(k)
 }
 
+// Version returns the version of the tenant's configuration that was seen last. It
+// never goes back.
+func (t *Tenant) Version() int64 {
+	t.leased.mu.Lock()
+	defer t.leased.mu.Unlock()
+	return t.leased.version
+}
+
 // Self returns the tenant as it stands. The answer may be as old as the lease on
 // configuration allows.
 func (t *Tenant) Self(ctx context.Context) (tenant.Tenant, error) {

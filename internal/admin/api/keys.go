@@ -16,6 +16,8 @@ type Keys struct {
 	Keys       Of[key.Desk]
 	Algorithms []jose.Algorithm
 	Timing     key.Timing
+	// Longest is the longest life of a token that a client of a tenant has of its own.
+	Longest func(ctx context.Context, tenant string) (time.Duration, error)
 }
 
 // Noun returns what can be done.
@@ -57,7 +59,11 @@ func (k Keys) rotate(ctx context.Context, c *Call, in *struct{}) (*Answer[resour
 	if err != nil {
 		return nil, err
 	}
-	changes, err := key.Rotate(all, k.Algorithms, k.Timing, c.At)
+	longest, err := k.Longest(ctx, c.Tenant)
+	if err != nil {
+		return nil, err
+	}
+	changes, err := key.Rotate(all, k.Algorithms, k.Timing.Covering(longest), c.At)
 	if err != nil {
 		return nil, err
 	}

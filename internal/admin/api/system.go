@@ -20,8 +20,9 @@ type System struct {
 	Run     func(ctx context.Context, duty string, by audit.By) (did string, err error)
 	Backlog func(ctx context.Context) (outbox.Backlog, error)
 	Outbox  Of[outbox.Desk]
-	// Reseal seals everything that is kept under the first key secret.
-	Reseal func(ctx context.Context, by audit.By) (rows int, err error)
+	// Reseal seals what is kept under the first key secret, as much as fits into a
+	// request, and reports whether there is more.
+	Reseal func(ctx context.Context, by audit.By) (rows int, more bool, err error)
 }
 
 // Noun returns what can be done.
@@ -59,7 +60,7 @@ func (s System) Noun() Noun {
 		Handle(Route{
 			ID: "reseal", Method: http.MethodPost, Path: "/keys/reseal", Scope: write, System: true,
 			Summary:     "Seal everything that is kept under the first key secret",
-			Description: "Afterwards the others can be taken out. It can be broken off and begun again.",
+			Description: "It does as much as fits into a request: as long as more is true, ask again. Afterwards the other secrets can be taken out.",
 		}, s.reseal),
 	}
 }
@@ -158,6 +159,6 @@ func (s System) drop(ctx context.Context, c *Call, in *OfMessage) (*Done, error)
 }
 
 func (s System) reseal(ctx context.Context, c *Call, _ *struct{}) (*Answer[resource.Resealed], error) {
-	rows, err := s.Reseal(ctx, c.By())
-	return &Answer[resource.Resealed]{Body: resource.Resealed{Rows: rows}}, err
+	rows, more, err := s.Reseal(ctx, c.By())
+	return &Answer[resource.Resealed]{Body: resource.Resealed{Rows: rows, More: more}}, err
 }

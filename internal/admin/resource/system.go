@@ -79,5 +79,6 @@ type Health struct {
 
 // Resealed is what came of sealing everything anew.
 type Resealed struct {
-	Rows int `json:"rows" doc:"How many values were sealed anew."`
+	Rows int  `json:"rows" doc:"How many values were sealed anew."`
+	More bool `json:"more" doc:"Whether there are more: ask again."`
 }

@@ -21,6 +21,8 @@ type Settings struct {
 	Listen string `yaml:"listen" default:"127.0.0.1:5556"`
 	// The address that the administrators' API listens on, as host:port; off for none. It speaks TLS as listen does.
 	AdminListen string `yaml:"admin_listen" default:"127.0.0.1:5558"`
+	// The file that the one-time secret for the first administrator is written to, readable by nobody else. Without one it is shown on the terminal.
+	BootstrapSecretFile string `yaml:"bootstrap_secret_file"`
 	// The address at which Prometheus finds metrics, as host:port, under /metrics; off for none.
 	MetricsListen string `yaml:"metrics_listen" default:"off"`
 	// The URL of an OpenTelemetry collector (OTLP over HTTP) that traces are sent to. Without one, none are.

@@ -8,6 +8,7 @@ var (
 		"config":                 "the YAML file that settings are read from",
 		"listen":                 "the address that the server listens on, as host:port",
 		"admin_listen":           "the address that the administrators' API listens on, as host:port; off for none",
+		"bootstrap_secret_file":  "the file that the one-time secret for the first administrator is written to, readable by nobody else",
 		"metrics_listen":         "the address at which Prometheus finds metrics, as host:port, under /metrics; off for none",
 		"otlp_endpoint":          "the URL of an OpenTelemetry collector (OTLP over HTTP) that traces are sent to",
 		"demo_listen":            "the address of the demo application that comes with no_db, as host:port",

@@ -19,7 +19,10 @@ type Rotation struct {
 	// Timelines tells of every tenant when its keys are announced, sign and go.
 	Timelines func(ctx context.Context) (map[string][]key.Key, error)
 	// Store returns where a tenant's keys are kept.
-	Store      func(ctx context.Context, tenantID string) (key.Store, error)
+	Store func(ctx context.Context, tenantID string) (key.Store, error)
+	// Longest returns the longest life of a token that a client of the tenant has of
+	// its own; nil if there is none.
+	Longest    func(ctx context.Context, tenantID string) (time.Duration, error)
 	Algorithms []jose.Algorithm
 	Timing     key.Timing
 	Clock      clock.Clock
@@ -62,7 +65,15 @@ func (r Rotation) turnOne(ctx context.Context, id string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return (&key.Ring{Store: s, Clock: r.Clock, Timing: r.Timing}).Turn(ctx, r.Algorithms)
+	timing := r.Timing
+	if r.Longest != nil {
+		longest, err := r.Longest(ctx, id)
+		if err != nil {
+			return false, err
+		}
+		timing = timing.Covering(longest)
+	}
+	return (&key.Ring{Store: s, Clock: r.Clock, Timing: timing}).Turn(ctx, r.Algorithms)
 }
 
 // maxNamed is how many tenants are named in what a duty says it did.

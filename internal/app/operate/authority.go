@@ -66,7 +66,7 @@ func (a *authority) realm(ctx context.Context, issuer string) (*realm, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &realm{tenant: t, ring: &key.Ring{Store: t, Clock: a.clock, Timing: key.DefaultTiming}}
+	r := &realm{tenant: t, ring: &key.Ring{Store: t, Clock: a.clock, Timing: key.DefaultTiming, Version: t.Version}}
 	r.Realm = api.Realm{
 		Tenant: t.ID(), Issuer: issuer, Keys: r.find, Clients: t, Grants: t,
 		Desk: grant.Desk{Tenants: t, Clients: t, Connectors: &roster.Roster{Store: t, Clock: a.clock}, Clock: a.clock},

@@ -39,14 +39,19 @@ type Options struct {
 	Hasher   credential.Hasher
 	// Rules are what holds for what is declared.
 	Rules declare.Rules
-	// More are the nouns of the program that serves the API.
+	// More are the nouns of the program that serves the API, Only if there are no others.
 	More []api.Noun
+	Only bool
 }
 
 // New returns the API.
 func New(o Options) (*api.Server, error) {
+	all := o.More
+	if !o.Only {
+		all = append(nouns(o), all...)
+	}
 	return api.New(api.Options{
-		Nouns:     append(nouns(o), o.More...),
+		Nouns:     all,
 		Authority: &authority{db: o.DB, clock: o.Clock},
 		Receipts:  of(o.DB, func(t *store.Tenant) audit.Receipts { return t }),
 		Cursors:   o.Keys.Box("cursor"),

@@ -11,6 +11,7 @@ import (
 	"os"
 
 	"dex/internal/app/config"
+	"dex/internal/app/office"
 	"dex/internal/base/carry"
 	"dex/internal/base/httpx"
 	"dex/internal/base/outbound"
@@ -74,7 +75,7 @@ func (w *Worker) put(ctx context.Context, s *site) (*parts, error) {
 		return nil, err
 	}
 	clk := w.db.Clock()
-	p := &parts{id: s.id, issuer: s.issuer, tenant: t, ring: &key.Ring{Store: t, Clock: clk, Timing: timing(w.settings)}}
+	p := &parts{id: s.id, issuer: s.issuer, tenant: t, ring: &key.Ring{Store: t, Clock: clk, Timing: timing(w.settings), Version: t.Version}}
 	if err := w.firstKeys(ctx, p.ring); err != nil {
 		return nil, err
 	}
@@ -245,22 +246,12 @@ func (w *Worker) firstKeys(ctx context.Context, ring *key.Ring) error {
 	return errNoKeys
 }
 
-func algorithms(s *config.Settings) []jose.Algorithm {
-	algs := make([]jose.Algorithm, 0, len(s.Keys.Algorithms)+1)
-	for _, name := range s.Keys.Algorithms {
-		algs = append(algs, jose.Algorithm(name))
-	}
-	return algs
-}
+func algorithms(s *config.Settings) []jose.Algorithm { return office.Algorithms(s.Keys) }
 
 func timing(s *config.Settings) key.Timing {
-	t := key.DefaultTiming
-	t.Rotation, t.Verifiers = s.Keys.Rotation, s.Keys.VerifierCache
-	// A lead beyond what the timeline demands is a longer cache that it covers.
-	t.Verifiers += max(0, s.Keys.Lead-t.Lead())
-	t.LongestJWT = lifetimes(s).LongestToken()
+	t := office.Timing(s.Keys, s.Expiry)
 	for _, c := range s.Clients {
-		t.LongestJWT = max(t.LongestJWT, c.IDTokenTTL, c.AccessTokenTTL)
+		t = t.Covering(max(c.IDTokenTTL, c.AccessTokenTTL))
 	}
 	return t
 }

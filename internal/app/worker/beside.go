@@ -9,8 +9,8 @@ import (
 
 	"dex/internal/app/delivery"
 	"dex/internal/app/duty"
+	"dex/internal/app/office"
 	"dex/internal/base/fault"
-	"dex/internal/domain/key"
 	"dex/internal/store"
 )
 
@@ -20,13 +20,6 @@ var errNoKeys = fault.New(fault.Unavailable, "There are no signing keys yet: nob
 // clearEvery is how often what has expired is cleared away.
 const clearEvery = 10 * time.Minute
 
-// indexEvery is how often those who came by a login are looked at, so that operators
-// find them.
-const indexEvery = time.Minute
-
-// countEvery is how often is counted who has used which client.
-const countEvery = 5 * time.Minute
-
 // runBeside does what has to be done beside the requests, until ctx is done.
 func (w *Worker) runBeside(ctx context.Context) {
 	var all sync.WaitGroup
@@ -35,37 +28,42 @@ func (w *Worker) runBeside(ctx context.Context) {
 	all.Go(func() { w.watchKeys(ctx) })
 	all.Go(func() { boundMemory(ctx) })
 	if w.settings.Duties {
-		r := duty.Roster{Turns: w.db, Duties: w.duties(), Clock: w.db.Clock(), Log: w.log}
-		all.Go(func() { r.Run(ctx) })
+		all.Go(func() { w.office.Roster().Run(ctx) })
+		all.Go(func() { w.greet(ctx) })
 	}
 	all.Wait()
 }
 
-// duties are what this process does when it is its turn.
-func (w *Worker) duties() []duty.Duty {
-	delivering, err := delivery.Duties(w.db, delivery.Settings{
-		Mail: w.settings.Mail, Audit: w.settings.Audit, AllowPrivate: w.settings.OutboundAllowPrivate, Host: w.home.url.Hostname(),
-	}, w.db.Clock())
-	if err != nil { // the settings have been checked, so this is of the world
-		w.log.Error("nothing can be delivered", "error", err)
+// newOffice puts together what this process does for the whole installation.
+func (w *Worker) newOffice() *office.Office {
+	return &office.Office{
+		DB: w.db, Log: w.log, Hasher: w.hasher, Algorithms: algorithms(w.settings), Timing: timing(w.settings), ClearEvery: clearEvery,
+		Delivery: delivery.Settings{
+			Mail: w.settings.Mail, Audit: w.settings.Audit, AllowPrivate: w.settings.OutboundAllowPrivate, Host: w.home.url.Hostname(),
+		},
 	}
-	return append(delivering,
-		duty.RotateKeys(duty.Rotation{
-			Timelines:  w.db.Timelines,
-			Store:      func(ctx context.Context, id string) (key.Store, error) { return w.db.Tenant(ctx, id) },
-			Algorithms: algorithms(w.settings), Timing: timing(w.settings), Clock: w.db.Clock(),
-		}),
-		duty.ClearAway(w.db, w.db.Clock(), clearEvery),
-		duty.IndexPeople(w.db, indexEvery),
-		duty.CountUse(w.db, w.db.Clock(), countEvery),
-	)
+}
+
+// greet offers whoever runs this process the secret that makes the first
+// administrator. Without a database there is nothing to administer.
+func (w *Worker) greet(ctx context.Context) {
+	if w.settings.NoDB || w.options.AdminAddress == "" {
+		return
+	}
+	err := office.Greeting{
+		DB: w.db, Log: w.log, Terminal: w.options.Terminal, File: w.settings.BootstrapSecretFile, API: w.options.AdminAddress,
+		Command: "dex-overlord bootstrap-secret",
+	}.Greet(ctx)
+	if err != nil && ctx.Err() == nil {
+		w.log.Warn("the one-time secret for the first administrator could not be offered", "error", err)
+	}
 }
 
 // CatchUp does at once, and once, what is done now and then beside the requests. It
 // is for a test that moves the clock.
 func (w *Worker) CatchUp(ctx context.Context) error {
 	if w.settings.Duties {
-		r := duty.Roster{Duties: w.duties(), Log: w.log}
+		r := duty.Roster{Duties: w.office.Duties(), Log: w.log}
 		if err := r.Once(ctx); err != nil {
 			return err
 		}

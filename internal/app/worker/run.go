@@ -40,7 +40,7 @@ func Run(ctx context.Context, s *config.Settings, out, logTo io.Writer) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	w, err := New(s, Options{Log: log, Admin: admin, AdminAddress: adminAddress(s, admin)})
+	w, err := New(s, Options{Log: log, Admin: admin, AdminAddress: adminAddress(s, admin), Terminal: process.Terminal(out)})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

@@ -5,6 +5,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 
 	"dex/internal/admin/api"
 	"dex/internal/app/config"
+	"dex/internal/app/office"
 	"dex/internal/app/process"
 	"dex/internal/base/clock"
 	"dex/internal/base/fault"
@@ -38,6 +40,7 @@ type Options struct {
 	Admin        net.Listener // of the administrators' API; nil for none
 	AdminAddress string       // of it, as its clients know it
 	AdminRate    api.Rate     // of its callers; zero is its default
+	Terminal     io.Writer    // where whoever installs dex looks; nil if nobody does
 }
 
 // Worker is the user-facing server.
@@ -53,6 +56,7 @@ type Worker struct {
 	admin   atomic.Pointer[http.Handler] // for operators; nil until everything is there
 	waiting atomic.Pointer[string]       // what for
 	db      *store.DB
+	office  *office.Office // what this process does for the whole installation
 	pages   *web.Renderer
 	home    *site // of the default tenant, to which the settings belong
 	sites   *sites
@@ -185,6 +189,10 @@ func (w *Worker) assemble(ctx context.Context) error {
 	if err := w.prepare(ctx); err != nil {
 		return err
 	}
+	if err := w.db.Opens(ctx); err != nil {
+		return err
+	}
+	w.office = w.newOffice()
 	if err := w.begin(ctx); err != nil {
 		return err
 	}

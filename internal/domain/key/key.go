@@ -100,5 +100,11 @@ var DefaultTiming = Timing{
 // that whoever fetched the key set before has fetched it again.
 func (t Timing) Lead() time.Duration { return t.Verifiers + t.MaxAge + t.Serving + 2*t.Skew }
 
+// Covering returns the timing for tokens that live at least so long.
+func (t Timing) Covering(longest time.Duration) Timing {
+	t.LongestJWT = max(t.LongestJWT, longest)
+	return t
+}
+
 // keep returns how long a key stays in the set after its last signature.
 func (t Timing) keep() time.Duration { return t.Snapshot + t.LongestJWT + t.MaxAge + 2*t.Skew }

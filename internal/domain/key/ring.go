@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,13 +19,19 @@ type Ring struct {
 	Store  Store
 	Clock  clock.Clock
 	Timing Timing
+	// Version is the version of the tenant's configuration that was seen last. A change
+	// of it makes the ring look again, because a key may have been compromised; nil to
+	// look now and then only.
+	Version func() int64
 
 	picture atomic.Pointer[picture]
+	looking sync.Mutex // whoever has it takes a new picture
 }
 
 // picture is the keys as they stood at one moment. It is never changed.
 type picture struct {
 	takenAt time.Time
+	version int64 // of the configuration, or later
 	keys    []ringKey
 }
 
@@ -35,12 +42,12 @@ type ringKey struct {
 
 // Refresh takes a new picture of the keys.
 func (r *Ring) Refresh(ctx context.Context) error {
-	now := r.Clock.Now()
+	now, version := r.Clock.Now(), r.version()
 	keys, err := r.Store.SigningKeys(ctx)
 	if err != nil {
 		return fmt.Errorf("refresh the signing keys: %w", err)
 	}
-	p := &picture{takenAt: now, keys: make([]ringKey, len(keys))}
+	p := &picture{takenAt: now, version: version, keys: make([]ringKey, len(keys))}
 	for i, k := range keys {
 		p.keys[i].Key = k
 		if k.Private == nil {
@@ -54,13 +61,41 @@ func (r *Ring) Refresh(ctx context.Context) error {
 	return nil
 }
 
+func (r *Ring) version() int64 {
+	if r.Version == nil {
+		return 0
+	}
+	return r.Version()
+}
+
+// lookFor is how long a look may take that somebody waits for.
+const lookFor = 2 * time.Second
+
+// current returns the picture of the keys, after another look if the configuration has
+// changed since the last. It reports false if that look was in vain.
+func (r *Ring) current() (*picture, bool) {
+	p := r.picture.Load()
+	if p == nil || p.version >= r.version() {
+		return p, true
+	}
+	r.looking.Lock()
+	defer r.looking.Unlock()
+	if p = r.picture.Load(); p.version >= r.version() {
+		return p, true // another has looked
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lookFor)
+	defer cancel()
+	err := r.Refresh(ctx)
+	return r.picture.Load(), err == nil
+}
+
 // Sign signs claims with the key whose turn it is. The type is the token's "typ"
 // header: "JWT", "at+jwt" or "logout+jwt". It returns a fault of kind Unavailable
 // if the picture of the keys is too old to sign from, or has no such key.
 func (r *Ring) Sign(alg jose.Algorithm, typ string, claims any) (string, error) {
 	now := r.Clock.Now()
-	p := r.picture.Load()
-	if p == nil || now.Sub(p.takenAt) > r.Timing.Snapshot {
+	p, looked := r.current()
+	if p == nil || !looked || now.Sub(p.takenAt) > r.Timing.Snapshot {
 		return "", fault.New(fault.Unavailable, "The signing keys cannot be read at the moment.")
 	}
 	if k := p.signing(alg, now); k != nil {
@@ -85,7 +120,7 @@ func (p *picture) signing(alg jose.Algorithm, now time.Time) *ringKey {
 // last picture, however old: the next key is in it already.
 func (r *Ring) Published() []jose.Key {
 	now := r.Clock.Now()
-	p := r.picture.Load()
+	p, _ := r.current()
 	if p == nil {
 		return nil
 	}
@@ -102,7 +137,7 @@ func (r *Ring) Published() []jose.Key {
 // verifying our own tokens.
 func (r *Ring) Find(kid string, alg jose.Algorithm) []crypto.PublicKey {
 	now := r.Clock.Now()
-	p := r.picture.Load()
+	p, _ := r.current()
 	if p == nil {
 		return nil
 	}

@@ -1,0 +1,193 @@
+// Package office is what is done for the whole installation by whoever has the
+// duties: the overlord, or a worker that needs none. It puts the duties together, and
+// the part of the administrators' API that is about the whole.
+package office
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"dex/internal/admin/api"
+	"dex/internal/app/config"
+	"dex/internal/app/delivery"
+	"dex/internal/app/duty"
+	"dex/internal/base/clock"
+	"dex/internal/connector"
+	"dex/internal/domain/audit"
+	"dex/internal/domain/credential"
+	"dex/internal/domain/key"
+	"dex/internal/domain/outbox"
+	"dex/internal/domain/system"
+	"dex/internal/domain/tenant"
+	"dex/internal/protocol/jose"
+	"dex/internal/store"
+)
+
+// How often what is done that nobody can set.
+const (
+	rotateEvery = 5 * time.Second // a tenant that has just been made waits for its first keys
+	indexEvery  = time.Minute
+	countEvery  = 5 * time.Minute
+)
+
+// Office has the duties of an installation.
+type Office struct {
+	DB         *store.DB
+	Log        *slog.Logger
+	Hasher     credential.Hasher
+	Algorithms []jose.Algorithm
+	Timing     key.Timing
+	Delivery   delivery.Settings
+	ClearEvery time.Duration
+	// Told is called with what came of each run of a duty; nil for nobody.
+	Told func(duty.Outcome)
+
+	roster *duty.Roster
+}
+
+func (o *Office) clock() clock.Clock { return o.DB.Clock() }
+
+// Duties are what is done now and then: the list to add to.
+func (o *Office) Duties() []duty.Duty {
+	delivering, err := delivery.Duties(o.DB, o.Delivery, o.clock())
+	if err != nil { // the settings have been checked, so this is of the world
+		o.Log.Error("nothing can be delivered", "error", err)
+	}
+	rotate := duty.RotateKeys(duty.Rotation{
+		Timelines:  o.DB.Timelines,
+		Store:      func(ctx context.Context, id string) (key.Store, error) { return o.DB.Tenant(ctx, id) },
+		Longest:    o.longest,
+		Algorithms: o.Algorithms, Timing: o.Timing, Clock: o.clock(),
+	})
+	rotate.Every = min(rotate.Every, rotateEvery)
+	return append(delivering,
+		rotate,
+		duty.ClearAway(o.DB, o.clock(), o.ClearEvery),
+		duty.IndexPeople(o.DB, indexEvery),
+		duty.CountUse(o.DB, o.clock(), countEvery),
+	)
+}
+
+// longest is the longest life of a token that a client of a tenant has of its own.
+func (o *Office) longest(ctx context.Context, id string) (time.Duration, error) {
+	t, err := o.DB.Tenant(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	return t.LongestToken(ctx)
+}
+
+// Roster does the duties. There is one in a process.
+func (o *Office) Roster() *duty.Roster {
+	if o.roster == nil {
+		o.roster = &duty.Roster{
+			Turns: o.DB, Record: o.DB, Duties: o.Duties(), Clock: o.clock(), Log: o.Log, Told: o.Told, Name: Name(),
+		}
+	}
+	return o.roster
+}
+
+// Name is what this process is called among those that have the duties.
+func Name() string { return fmt.Sprintf("%s/%d", Host(), os.Getpid()) }
+
+// Host is what this machine is called.
+func Host() string {
+	host, err := os.Hostname()
+	if err != nil {
+		return "unknown"
+	}
+	return host
+}
+
+// Nouns are the part of the administrators' API that is about the whole.
+func (o *Office) Nouns() []api.Noun {
+	return []api.Noun{
+		api.Founding{
+			Store: o.DB, Hasher: o.Hasher,
+			Connectors: of(o.DB, func(t *store.Tenant) connector.Store { return t }),
+		}.Noun(),
+		api.System{
+			State: o.state, Duties: o.DB, Run: o.run, Backlog: o.DB.Backlog, Reseal: o.reseal,
+			Outbox: of(o.DB, func(t *store.Tenant) outbox.Desk { return t }),
+		}.Noun(),
+		api.Keys{
+			Keys: of(o.DB, func(t *store.Tenant) key.Desk { return t }), Algorithms: o.Algorithms, Timing: o.Timing, Longest: o.longest,
+		}.Noun(),
+	}
+}
+
+func of[T any](db *store.DB, as func(*store.Tenant) T) api.Of[T] {
+	return func(ctx context.Context, id string) (T, error) {
+		t, err := db.Tenant(ctx, id)
+		if err != nil {
+			var none T
+			return none, err
+		}
+		return as(t), nil
+	}
+}
+
+func (o *Office) state(ctx context.Context) (s system.State, err error) {
+	if s.Schema, s.Needs, err = o.DB.SchemaVersion(ctx); err != nil {
+		return s, err
+	}
+	s.Bootstrapped, err = o.DB.Founded(ctx)
+	return s, err
+}
+
+// run does a duty at once, in an operator's name.
+func (o *Office) run(ctx context.Context, name string, by audit.By) (string, error) {
+	did, err := o.Roster().Now(ctx, name)
+	if err != nil {
+		return did, err
+	}
+	t, err := o.DB.Tenant(ctx, tenant.Default)
+	if err != nil {
+		return did, err
+	}
+	e := by.Event(audit.DutyRun)
+	e.Detail = map[string]string{"duty": name}
+	return did, t.Record(ctx, e)
+}
+
+const (
+	// resealAtOnce bounds what one request seals anew, so that it has an answer in time.
+	resealAtOnce = 5000
+	// resealFor is how long one request may go on.
+	resealFor = 8 * time.Second
+)
+
+// reseal seals anew what fits into one request, and reports whether there is more.
+func (o *Office) reseal(ctx context.Context, by audit.By) (rows int, more bool, err error) {
+	until := time.Now().Add(resealFor)
+	for more = true; more && rows < resealAtOnce && time.Now().Before(until); {
+		var n int
+		n, more, err = o.DB.Reseal(ctx, 500, by)
+		if rows += n; err != nil {
+			return rows, true, err
+		}
+	}
+	return rows, more, nil
+}
+
+// Algorithms are those that the settings want keys for.
+func Algorithms(k config.Keys) []jose.Algorithm {
+	algs := make([]jose.Algorithm, 0, len(k.Algorithms))
+	for _, name := range k.Algorithms {
+		algs = append(algs, jose.Algorithm(name))
+	}
+	return algs
+}
+
+// Timing is the timeline that the settings ask for.
+func Timing(k config.Keys, e config.Expiry) key.Timing {
+	t := key.DefaultTiming
+	t.Rotation, t.Verifiers = k.Rotation, k.VerifierCache
+	// A lead beyond what the timeline demands is a longer cache that it covers.
+	t.Verifiers += max(0, k.Lead-t.Lead())
+	t.LongestJWT = max(e.IDTokens, e.AccessTokens)
+	return t
+}
