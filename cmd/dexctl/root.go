@@ -30,6 +30,8 @@ type tool struct {
 func (t *tool) commands() []*cobra.Command {
 	return []*cobra.Command{
 		t.login(), t.logout(), t.whoami(), t.contexts(),
+		t.clients(), t.connectors(), t.tenants(), t.plan(), t.apply(), t.export(),
+		t.newClient(), t.setConnectorConfigs(), t.getConnectorConfigs(),
 		t.sessions(), t.grants(), t.consents(), t.audit(), t.explain(),
 		t.doctor(), t.upgrade(),
 		t.completion(), t.version(),
