@@ -31,6 +31,7 @@ type fake struct {
 	challenge string               // of the last authorization request
 	asked     []url.Values         // of the token endpoint
 	revoked   []url.Values
+	browsing  sync.WaitGroup
 	page      string // what the browser saw at the end
 	pageHead  http.Header
 	handed    int // tokens
@@ -149,7 +150,7 @@ func (f *fake) world() (World, *clock.Fake, *bytes.Buffer) {
 			return wait(ctx, d)
 		},
 		Browse: func(_ context.Context, address string) error {
-			go f.browse(address)
+			f.browsing.Go(func() { f.browse(address) })
 			return nil
 		},
 		Err: &said,
@@ -171,6 +172,7 @@ func (f *fake) browse(address string) {
 
 // seen is the page that the browser ended at.
 func (f *fake) seen() string {
+	f.browsing.Wait()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.page
