@@ -37,6 +37,8 @@ const (
 	UpstreamRefused Kind = "connector.refused"
 	OutboxRetried   Kind = "outbox.retried"
 	OutboxDropped   Kind = "outbox.dropped"
+
+	DatabaseRestored Kind = "database.restored"
 )
 
 // The events of the whole installation.

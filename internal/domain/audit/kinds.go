@@ -67,5 +67,6 @@ var Meanings = []Meaning{
 	{TenantDeleted, "A tenant was deleted."},
 	{UpstreamRefused, "Another provider refused what we asked of it."},
 	{OutboxRetried, "A message that had not been delivered is to be tried again."},
+	{DatabaseRestored, "The database was restored from a backup, and nothing counts that was issued before; detail counts what ended."},
 	{OutboxDropped, "A message that had not been delivered was thrown away."},
 }

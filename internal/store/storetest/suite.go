@@ -62,6 +62,7 @@ func Run(t *testing.T, open Opener) {
 		{"sealing anew", resealPromises},
 		{"outbox", outboxPromises},
 		{"export", exportPromises},
+		{"restore", restorePromises},
 		{"secrecy", secrecyPromises},
 		{"budget", budgetPromises},
 	} {
