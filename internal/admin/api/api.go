@@ -39,6 +39,7 @@ type Options struct {
 	Issuer    string // of the default tenant
 	Trusted   httpx.Proxies
 	Rate      Rate // of one caller; zero is a default that fits people and scripts
+	Strangers Rate // of one network without a token that counts; zero is a few
 }
 
 // Server is the API.
@@ -72,9 +73,12 @@ func New(o Options) (_ *Server, err error) {
 	if o.Rate == (Rate{}) {
 		o.Rate = defaultRate
 	}
+	if o.Strangers == (Rate{}) {
+		o.Strangers = defaultStrangers
+	}
 	s := &Server{
 		o: o, mux: http.NewServeMux(), cursors: cursors{o.Cursors},
-		callers: newLimiter(o.Rate), strangers: newLimiter(strangers),
+		callers: newLimiter(o.Rate), strangers: newLimiter(o.Strangers),
 	}
 	// Both huma and the mux panic at what they cannot register.
 	defer func() {

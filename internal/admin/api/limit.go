@@ -20,8 +20,8 @@ type Rate struct {
 // is applied in one request, so that nobody needs many.
 var (
 	defaultRate = Rate{PerSecond: 20, Burst: 200}
-	// strangers are requests without a token that counts: of one network.
-	strangers = Rate{PerSecond: 1, Burst: 60}
+	// Of requests without a token that counts, together with all of their network.
+	defaultStrangers = Rate{PerSecond: 1, Burst: 60}
 )
 
 // maxBuckets is of how many callers we remember how much they have asked for.

@@ -31,7 +31,6 @@ type Options struct {
 	Address string // of the API, as its clients know it
 	Issuer  string // of the default tenant
 	Trusted httpx.Proxies
-	Rate    api.Rate // zero is a default
 	// Kinds are the kinds of connectors, Outbound is what they leave the house by, and
 	// Hasher hashes passwords.
 	Kinds    []connector.Kind
@@ -39,6 +38,9 @@ type Options struct {
 	Hasher   credential.Hasher
 	// Rules are what holds for what is declared.
 	Rules declare.Rules
+	// Rate and Strangers are how much callers may ask for, with a token and without;
+	// zero is a default.
+	Rate, Strangers api.Rate
 	// More are the nouns of the program that serves the API, Only if there are no others.
 	More []api.Noun
 	Only bool
@@ -55,7 +57,7 @@ func New(o Options) (*api.Server, error) {
 		Authority: &authority{db: o.DB, clock: o.Clock},
 		Receipts:  of(o.DB, func(t *store.Tenant) audit.Receipts { return t }),
 		Cursors:   o.Keys.Box("cursor"),
-		Clock:     o.Clock, Log: o.Log, Address: o.Address, Issuer: o.Issuer, Trusted: o.Trusted, Rate: o.Rate,
+		Clock:     o.Clock, Log: o.Log, Address: o.Address, Issuer: o.Issuer, Trusted: o.Trusted, Rate: o.Rate, Strangers: o.Strangers,
 	})
 }
 

@@ -86,7 +86,7 @@ func (w *Worker) Admin() (*api.Server, error) {
 		More: more,
 		DB:   w.db, Keys: w.keys, Clock: w.db.Clock(), Log: w.log,
 		Address: cmp.Or(w.options.AdminAddress, "http://127.0.0.1"), Issuer: w.settings.Issuer,
-		Trusted: httpx.Proxies(w.settings.TrustedProxies), Rate: w.options.AdminRate,
+		Trusted: httpx.Proxies(w.settings.TrustedProxies), Rate: w.options.AdminRate, Strangers: w.options.AdminRate,
 		Kinds: w.options.Kinds, Outbound: w.client, Hasher: w.hasher,
 		Rules: declare.Rules{Algorithms: w.settings.Keys.Algorithms, Local: w.settings.NoDB || tenant.Loopback(w.home.url.Hostname())},
 	})

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"dex/internal/app/workertest"
+	"dex/internal/domain/audit"
 	"dex/internal/store"
 )
 
@@ -16,6 +17,11 @@ func subject(t *testing.T, o *workertest.Operator) string {
 
 func rowOf(s *workertest.Server, query string, args ...any) *sql.Row {
 	return store.Raw(s.DB).QueryRow(query, args...) //nolint:noctx // a test looks once
+}
+
+// operatorNow is somebody who does what operators do.
+func operatorNow(s *workertest.Server) audit.By {
+	return audit.By{Actor: "usr_operator", At: s.Clock.Now()}
 }
 
 func must(t *testing.T, err error) {

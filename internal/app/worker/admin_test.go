@@ -11,7 +11,7 @@ import (
 
 // operated is a worker with clients for operators.
 func operated(t *testing.T) *workertest.Server {
-	return workertest.Start(t, workertest.Options{Clients: workertest.OperatorClients})
+	return workertest.Start(t, workertest.Options{Clients: workertest.OperatorClients, Config: workertest.OperatorUsers})
 }
 
 func TestAnOperatorSeesAndEndsWhatSomebodyHas(t *testing.T) {

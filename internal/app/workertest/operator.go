@@ -17,6 +17,14 @@ const OperatorClients = `
 - {id: ops, name: Operations, secret: ops-secret, redirect_uris: ["https://ops.example.com/cb"], trusted: true, grant_types: [authorization_code, refresh_token, client_credentials], scopes: [openid, offline_access, ` + adminScopes + `]}
 `
 
+// OperatorUsers are four more people, to be put at the beginning of [Options].Config.
+const OperatorUsers = `
+- {id: cleo, username: cleo, password_hash: "` + passwordHash + `"}
+- {id: dan, username: dan, password_hash: "` + passwordHash + `"}
+- {id: eve, username: eve, password_hash: "` + passwordHash + `"}
+- {id: fay, username: fay, password_hash: "` + passwordHash + `"}
+`
+
 const adminScopes = `"dex:users:read", "dex:groups:read", "dex:clients:read", "dex:connectors:read", "dex:tenants:read", "dex:keys:read", "dex:sessions:read", "dex:audit:read", "dex:traces:read", "dex:system:read", "dex:users:write", "dex:groups:write", "dex:clients:write", "dex:connectors:write", "dex:tenants:write", "dex:keys:write", "dex:sessions:write", "dex:system:write", "dex:links:write"`
 
 // AllScopes are what an operator asks for who wants everything.
@@ -36,7 +44,7 @@ func (s *Server) Operator(t testing.TB, username, role string) *Operator {
 	s.SetRole(t, username, role)
 	ops := s.Client(t, "ops")
 	b := s.Browser(t)
-	a := b.SignIn(b.Get(ops.Authorize("scope", AllScopes)), username, Password)
+	a := b.SignIn(b.Get(ops.Authorize("scope", AllScopes, "connector_id", "local")), username, Password)
 	tokens := ops.Redeem(a.Param("code"))
 	if tokens.Status != http.StatusOK {
 		t.Fatalf("no token for the API: %d %s %s", tokens.Status, tokens.Error, a.Body)
@@ -114,7 +122,7 @@ func (o *Operator) Call(method, path string, body any, headers ...string) Replie
 		o.t.Fatal(err)
 	}
 	out := Replied{Status: got.StatusCode, Header: got.Header, Body: string(all)}
-	if got.Header.Get("Content-Type") == resource.ProblemType {
+	if got.Header.Get("Content-Type") == resource.ProblemType && len(all) > 0 {
 		if err := json.Unmarshal(all, &out.Problem); err != nil {
 			o.t.Fatalf("%v: %s", err, all)
 		}

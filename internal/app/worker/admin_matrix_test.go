@@ -1,0 +1,291 @@
+package worker_test
+
+import (
+	"crypto/rand"
+	"net/http"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"dex/internal/admin/api"
+	"dex/internal/admin/resource"
+	"dex/internal/app/workertest"
+	"dex/internal/base/secret"
+	"dex/internal/domain/client"
+	"dex/internal/domain/key"
+	"dex/internal/domain/role"
+	"dex/internal/domain/tenant"
+	"dex/internal/protocol/jose"
+	"dex/internal/protocol/oauth"
+)
+
+// routesOf are all that a worker's API does.
+func routesOf(t *testing.T, s *workertest.Server) []api.Route {
+	t.Helper()
+	admin, err := s.Worker.Admin()
+	must(t, err)
+	if len(admin.Routes()) < 10 {
+		t.Fatalf("only %d routes", len(admin.Routes()))
+	}
+	return admin.Routes()
+}
+
+var placeholder = regexp.MustCompile(`\{[^}]+\}`)
+
+// rattle asks for a route about something that is not there, so that nothing happens
+// even if it is let in.
+func rattle(o *workertest.Operator, r api.Route, query string) workertest.Replied {
+	var body any
+	if r.Method == http.MethodPost || r.Method == http.MethodPut || r.Method == http.MethodPatch {
+		body = "{}"
+	}
+	var headers []string
+	if r.Guarded {
+		headers = []string{"If-Match", "*"}
+	}
+	return o.Call(r.Method, placeholder.ReplaceAllString(r.Path, "nothing")+query, body, headers...)
+}
+
+// in stands for every status of who was let in: what came of the request is not for
+// this matrix to say.
+const in = 0
+
+// verdict is how the kernel answers a caller: in, or why not.
+func verdict(got workertest.Replied) int {
+	switch got.Problem.Code {
+	case resource.Unauthenticated, resource.InsufficientScope, resource.Forbidden, resource.Throttled, resource.Internal, resource.Unavailable:
+		return got.Status
+	case resource.NotFound:
+		if strings.Contains(got.Problem.Detail, "tenant") {
+			return got.Status
+		}
+	}
+	if got.Status >= 500 {
+		return got.Status
+	}
+	return in
+}
+
+// caller is one column of the matrix.
+type caller struct {
+	name  string
+	asks  *workertest.Operator
+	query string
+	want  func(r api.Route) int
+}
+
+// unlessPublic is the answer to whoever has nothing that counts.
+func unlessPublic(status int) func(api.Route) int {
+	return func(r api.Route) int {
+		if r.Public {
+			return in
+		}
+		return status
+	}
+}
+
+func byRole(who role.Role) func(api.Route) int {
+	return func(r api.Route) int {
+		if r.Public || who.Scopes().Contains(r.Scope) {
+			return in
+		}
+		return http.StatusForbidden
+	}
+}
+
+// Every route, by every kind of caller: a route that is added has its rows without
+// anybody writing them.
+func TestEveryRouteLetsInWhomItDeclares(t *testing.T) {
+	t.Parallel()
+	s := operated(t)
+	routes := routesOf(t, s)
+	for _, c := range callers(t, s) {
+		t.Run(c.name, func(t *testing.T) {
+			for _, r := range routes {
+				if got, want := verdict(rattle(c.asks, r, c.query)), c.want(r); got != want {
+					t.Errorf("%s %s (%s): got %d, want %d", r.Method, r.Path, r.ID, got, want)
+				}
+			}
+		})
+	}
+}
+
+// callers are the columns. Whoever is let in everywhere comes last.
+func callers(t *testing.T, s *workertest.Server) []caller {
+	t.Helper()
+	ops := s.Client(t, "ops")
+	own := func(scope string) *workertest.Operator {
+		return s.Bearer(t, ops.Token("grant_type", "client_credentials", "scope", scope).AccessToken)
+	}
+	other := newForeign(t, s)
+	expired := s.Operator(t, "ann", "owner")
+	s.Advance(t, time.Hour)
+	gone := s.Operator(t, "ben", "owner")
+	s.SetRole(t, "ben", "")
+	lesser := s.Operator(t, "fay", "owner")
+	s.SetRole(t, "fay", "auditor") // the token says more than the role has
+	tokens := func(scope string) workertest.Tokens {
+		b := s.Browser(t)
+		return ops.Redeem(b.SignIn(b.Get(ops.Authorize("scope", scope)), "ann", workertest.Password).Param("code"))
+	}
+	all := []caller{
+		{"nobody", s.Bearer(t, ""), "", unlessPublic(401)},
+		{"a token that is none", s.Bearer(t, "nonsense"), "", unlessPublic(401)},
+		{"an ID token", s.Bearer(t, tokens("openid").IDToken), "", unlessPublic(401)},
+		{"a refresh token", s.Bearer(t, tokens("openid offline_access").RefreshToken), "", unlessPublic(401)},
+		{"a token whose signature is another's", s.Bearer(t, forged(gone.Token, lesser.Token)), "", unlessPublic(401)},
+		{"an expired token", expired, "", unlessPublic(401)},
+		{"somebody whose role was taken away", gone, "", unlessPublic(401)},
+		{"somebody whose role has become less than their token", lesser, "", unlessPublic(401)},
+		{"a token of an issuer that is not here", other.stranger, "", unlessPublic(401)},
+		{"a token of another audience", other.misaddressed, "", unlessPublic(401)},
+		{"a client of another tenant", other.client, "", func(r api.Route) int {
+			if r.System {
+				return 403
+			}
+			return in
+		}},
+		{"a client of another tenant that names this one", other.client, "?tenant=" + tenant.Default, func(r api.Route) int {
+			if r.Public {
+				return in
+			}
+			return 403
+		}},
+		{"a client that acts for itself, and may read people", own("dex:users:read"), "", func(r api.Route) int {
+			if r.Public || r.Scope == "dex:users:read" {
+				return in
+			}
+			return 403
+		}},
+		{"a client that acts for itself, and names a tenant", own("dex:users:read dex:sessions:read"), "?tenant=" + other.id, unlessPublic(403)},
+	}
+	ben := idOf(t, s, "ben")
+	disabled := s.Operator(t, "ben", "admin")
+	must(t, s.Tenant.DisableUser(t.Context(), ben, operatorNow(s)))
+	all = append(all, caller{"somebody who is disabled", disabled, "", unlessPublic(401)})
+	return append(all, letIn(t, s, other)...)
+}
+
+// letIn are those who are let in here and there, by role.
+func letIn(t *testing.T, s *workertest.Server, other *foreign) []caller {
+	t.Helper()
+	ops := s.Client(t, "ops")
+	var all []caller
+	for i, who := range []role.Role{role.Owner, role.Admin, role.Support, role.Auditor} {
+		name := []string{"ann", "cleo", "dan", "eve"}[i]
+		o := s.Operator(t, name, string(who))
+		all = append(all,
+			caller{string(who), o, "", byRole(who)},
+			caller{string(who) + " that names a tenant which is not there", o, "?tenant=nowhere", named(who, 404)},
+			caller{string(who) + " that names another tenant", o, "?tenant=" + other.id, named(who, in)},
+		)
+	}
+	b := s.Browser(t)
+	bare := ops.Redeem(b.SignIn(b.Get(ops.Authorize("scope", "openid dex:audit:read")), "ann", workertest.Password).Param("code"))
+	itself := s.Bearer(t, ops.Token("grant_type", "client_credentials", "scope", workertest.AllScopes).AccessToken)
+	return append(all,
+		caller{"an owner whose token has one scope", s.Bearer(t, bare.AccessToken), "", func(r api.Route) int {
+			if r.Public || r.Scope == "dex:audit:read" {
+				return in
+			}
+			return 403
+		}},
+		caller{"a client that acts for itself, and may everything", itself, "", func(api.Route) int { return in }},
+	)
+}
+
+// named is what comes of naming another tenant: the whole installation has none, and
+// says so after it has let in.
+func named(who role.Role, there int) func(api.Route) int {
+	return func(r api.Route) int {
+		switch let := byRole(who)(r); {
+		case let != in, r.Public, r.System:
+			return let
+		case who == role.Owner:
+			return there
+		default:
+			return http.StatusForbidden
+		}
+	}
+}
+
+// forged is a token with the signature of another.
+func forged(token, of string) string {
+	parts, others := strings.Split(token, "."), strings.Split(of, ".")
+	return parts[0] + "." + parts[1] + "." + others[2]
+}
+
+// foreign is another tenant, with a client of its own.
+type foreign struct {
+	id                             string
+	client, stranger, misaddressed *workertest.Operator
+}
+
+func newForeign(t *testing.T, s *workertest.Server) *foreign {
+	t.Helper()
+	ctx, now := t.Context(), s.Clock.Now()
+	const issuer = "https://acme.example.com"
+	acme, err := s.DB.EnsureTenant(ctx, "acme", issuer)
+	must(t, err)
+	robot := secret.New(secret.ClientPrefix)
+	_, err = acme.RegisterClient(ctx, client.Registered{ManagedBy: tenant.ManagedByHand, Notes: []client.SecretNote{client.NoteOf(robot, now)}, Client: client.Client{
+		ID: "robot", Secrets: []secret.Hash{robot.Hash()}, Name: "Robot", Profile: client.Standard, AuthMethod: oauth.AuthSecretBasic, Trusted: true,
+		GrantTypes: []string{client.ClientCredentials}, Scopes: role.All(),
+	}}, operatorNow(s))
+	must(t, err)
+	ring := &key.Ring{Store: acme, Clock: s.Clock, Timing: key.DefaultTiming}
+	_, err = ring.Turn(ctx, []jose.Algorithm{jose.ES256})
+	must(t, err)
+	must(t, ring.Refresh(ctx))
+	sign := func(issuer, audience string) *workertest.Operator {
+		token, err := ring.Sign(jose.ES256, jose.TypeAccessToken, map[string]any{
+			"iss": issuer, "sub": "robot", "client_id": "robot", "aud": audience, "scope": role.All().String(), "jti": rand.Text(),
+			"iat": now.Add(time.Second).Unix(), "exp": now.Add(24 * time.Hour).Unix(),
+		})
+		must(t, err)
+		return s.Bearer(t, token)
+	}
+	return &foreign{
+		id: "acme", client: sign(issuer, issuer), stranger: sign("https://nowhere.example.com", "https://nowhere.example.com"), misaddressed: sign(issuer, s.URL),
+	}
+}
+
+// idOf returns somebody's id.
+func idOf(t *testing.T, s *workertest.Server, username string) (id string) {
+	t.Helper()
+	must(t, rowOf(s, `SELECT id FROM users WHERE username = $1`, username).Scan(&id))
+	return id
+}
+
+// The crawl: whoever has no token gets into nothing that does not say it is public,
+// by whatever method.
+func TestWithoutATokenNothingAnswersButWhatIsPublic(t *testing.T) {
+	t.Parallel()
+	s := operated(t)
+	nobody := s.Bearer(t, "")
+	public, known := map[string]bool{}, map[string]bool{}
+	for _, r := range routesOf(t, s) {
+		public[r.Method+" "+r.Path] = r.Public
+		known[r.Path] = true
+	}
+	for path := range known {
+		for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"} {
+			got := nobody.Call(method, placeholder.ReplaceAllString(path, "nothing"), nil)
+			switch {
+			case public[method+" "+path], method == "HEAD" && public["GET "+path]:
+			case got.Status == http.StatusUnauthorized, got.Status == http.StatusMethodNotAllowed:
+			default:
+				t.Errorf("%s %s answers %d to nobody in particular", method, path, got.Status)
+			}
+			if got.Header.Get("Access-Control-Allow-Origin") != "" {
+				t.Errorf("%s %s lets other origins in", method, path)
+			}
+		}
+	}
+	for _, path := range []string{"/", "/nothing", "/users", "//users", "/../keys"} {
+		if got := nobody.Call(http.MethodGet, path, nil); got.Status != http.StatusUnauthorized && got.Status != http.StatusNotFound {
+			t.Errorf("%s: %d", path, got.Status)
+		}
+	}
+}
