@@ -167,11 +167,11 @@ func callers(t *testing.T, s *workertest.Server) []caller {
 	disabled := s.Operator(t, "ben", "admin")
 	must(t, s.Tenant.DisableUser(t.Context(), ben, operatorNow(s)))
 	all = append(all, caller{"somebody who is disabled", disabled, "", unlessPublic(401)})
-	return append(all, letIn(t, s, other)...)
+	return append(all, thoseLetIn(t, s, other)...)
 }
 
-// letIn are those who are let in here and there, by role.
-func letIn(t *testing.T, s *workertest.Server, other *foreign) []caller {
+// thoseLetIn are those who are let in here and there, by role.
+func thoseLetIn(t *testing.T, s *workertest.Server, other *foreign) []caller {
 	t.Helper()
 	ops := s.Client(t, "ops")
 	var all []caller
