@@ -440,3 +440,25 @@ func TestAHintIsReadOfOurOwnIDTokens(t *testing.T) {
 		}
 	}
 }
+
+func FuzzIssuerOf(f *testing.F) {
+	f.Add("e30.eyJpc3MiOiJodHRwczovL2EifQ.x")
+	f.Add("..")
+	f.Add("e30.e30.")
+	f.Add("a.b")
+	f.Fuzz(func(t *testing.T, token string) {
+		if issuer := IssuerOf(token); issuer != "" && strings.Count(token, ".") < 2 {
+			t.Errorf("%q has the issuer %q, and is no token", token, issuer)
+		}
+	})
+}
+
+func TestATokenSaysItsIssuer(t *testing.T) {
+	for token, want := range map[string]string{
+		"e30.eyJpc3MiOiJodHRwczovL2EifQ.x": "https://a", "e30.e30.x": "", "nonsense": "", "a.!.b": "", "e30.eyJpc3MiOiJhIiwiaXNzIjoiYiJ9.x": "",
+	} {
+		if got := IssuerOf(token); got != want {
+			t.Errorf("%s: got %q, want %q", token, got, want)
+		}
+	}
+}
