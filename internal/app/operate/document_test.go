@@ -13,6 +13,7 @@ import (
 
 	"dex/internal/admin/api"
 	"dex/internal/admin/resource"
+	"dex/internal/app/office"
 	"dex/internal/app/operate"
 	"dex/internal/base/clock"
 	"dex/internal/base/seal"
@@ -27,7 +28,7 @@ func described(t *testing.T) (*api.Server, []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := operate.New(operate.Options{Keys: ring, Clock: &clock.Fake{}})
+	s, err := operate.New(operate.Options{Keys: ring, Clock: &clock.Fake{}, More: (&office.Office{}).Nouns()})
 	if err != nil {
 		t.Fatal(err)
 	}
