@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -102,9 +103,9 @@ func (s *Server) Routes() []Route { return s.routes }
 
 // Handler answers requests.
 func (s *Server) Handler() http.Handler {
-	var h http.Handler = httpx.Handle(s.serve, s.writeError)
+	h := httpx.Handle(s.serve, s.writeError)
 	h = httpx.PlainPath(h)
-	h = httpx.Headers(h, false)
+	h = httpx.Headers(h, strings.HasPrefix(s.o.Address, "https:"))
 	h = httpx.Log(h, s.o.Log)
 	return httpx.RealAddr(h, s.o.Trusted)
 }

@@ -269,7 +269,7 @@ func problemOf(got *http.Response, body []byte) *resource.Problem {
 }
 
 func pause(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
+	t := time.NewTimer(d) //nolint:forbidigo // It waits for a server, in real time, and decides nothing.
 	defer t.Stop()
 	select {
 	case <-ctx.Done():

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"time"
 
 	"dex/internal/admin/api"
 	"dex/internal/admin/declare"
@@ -65,13 +66,17 @@ func (w *Worker) AdminHandler() http.Handler {
 	})
 }
 
+// adminPatience is how long an operator's request may take: a whole configuration may
+// be applied by one.
+const adminPatience = 50 * time.Second
+
 // putAdmin puts the administrators' API together.
 func (w *Worker) putAdmin() error {
 	s, err := w.Admin()
 	if err != nil {
 		return err
 	}
-	h := httpx.Deadline(s.Handler(), patience)
+	h := httpx.Deadline(s.Handler(), adminPatience)
 	w.admin.Store(&h)
 	return nil
 }

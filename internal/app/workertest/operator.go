@@ -32,9 +32,10 @@ var AllScopes = "openid " + strings.NewReplacer(`"`, "", ",", "").Replace(adminS
 
 // Operator is somebody who calls the administrators' API.
 type Operator struct {
-	t     testing.TB
-	base  string
-	Token string
+	t      testing.TB
+	base   string
+	client *http.Client
+	Token  string
 }
 
 // Operator gives ann, or whoever else it is, a role, and logs them in for the
@@ -54,7 +55,7 @@ func (s *Server) Operator(t testing.TB, username, role string) *Operator {
 
 // Bearer is an operator by a token.
 func (s *Server) Bearer(t testing.TB, token string) *Operator {
-	return &Operator{t: t, base: s.Admin, Token: token}
+	return &Operator{t: t, base: s.Admin, client: s.operators, Token: token}
 }
 
 // SetRole gives somebody a role, past every rule.
@@ -112,7 +113,7 @@ func (o *Operator) Call(method, path string, body any, headers ...string) Replie
 	for i := 0; i+1 < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
-	got, err := http.DefaultClient.Do(r)
+	got, err := o.client.Do(r)
 	if err != nil {
 		o.t.Fatal(err)
 	}

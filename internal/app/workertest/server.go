@@ -38,7 +38,8 @@ type Server struct {
 	Worker *worker.Worker
 
 	transport *http.Transport
-	address   string // of the listener
+	operators *http.Client // for the administrators' API
+	address   string       // of the listener
 }
 
 // Options change what [Start] starts.
@@ -147,6 +148,7 @@ func Start(t testing.TB, o Options) *Server {
 	operators := &httptest.Server{Listener: beside, Config: &http.Server{Handler: s.Worker.AdminHandler()}}
 	operators.Start()
 	t.Cleanup(operators.Close)
+	s.operators = operators.Client()
 	return s
 }
 
