@@ -205,3 +205,11 @@ func TestTenantsAreManagedFromTheCommandLine(t *testing.T) {
 	d.run("", "tenants", "delete", "acme", "--yes").expect(t, ctl.Done, "", "Tenant acme is deleted.")
 	d.run("", "tenants", "create", "--id", "acme", "--issuer", "https://acme.example.com").expect(t, ctl.Conflict, "", "does not come back")
 }
+
+func TestTheExampleStackIsApplied(t *testing.T) {
+	t.Parallel()
+	d := atDesk(t, "admin")
+	stack := filepath.Join("..", "..", "examples", "stack")
+	d.run("", "apply", "--file", stack, "--yes").expect(t, ctl.Done, "*", "never shown again")
+	d.run("", "plan", "--file", stack, "--prune").expect(t, ctl.Done, "There is nothing to change.\n")
+}
