@@ -119,7 +119,7 @@ func TestMistakesInFilesAreToldAllAtOnceWithTheirPlaces(t *testing.T) {
 	folder := t.TempDir()
 	for name, text := range map[string]string{
 		"a.yaml": "clients:\n- id: grafana\n  redirect_uris: [https://grafana.example.com/login]\n",
-		"b.yaml": "clients:\n- id: grafana\n  redirect_uris: [https://grafana.example.com/login]\n- id: other\n  nmae: x\n  redirect_uris: [ftp://x]\n",
+		"b.yaml": "clients:\n- id: grafana\n  redirect_uris: [https://grafana.example.com/login]\n- id: other\n  called: x\n  redirect_uris: [ftp://x]\n",
 		"c.yaml": "clients: [\n",
 		"notes":  "not YAML that anybody reads",
 	} {

@@ -67,7 +67,7 @@ func TestAClientChangesByTheVersionThatWasRead(t *testing.T) {
 	}
 	for _, c := range []struct{ name, body, location string }{
 		{"another id", strings.Replace(change, `"grafana"`, `"kibana"`, 1), "body.id"},
-		{"a member that nobody knows", strings.Replace(change, `"name"`, `"nmae"`, 1), "body.nmae"},
+		{"a member that nobody knows", strings.Replace(change, `"name"`, `"called"`, 1), "body.called"},
 		{"an address with a fragment", strings.Replace(change, "/login", "/#login", 1), "body.redirect_uris[0]"},
 		{"a connector that is not there", strings.Replace(change, `"name"`, `"connectors": ["nowhere"], "name"`, 1), "body.connectors[0]"},
 		{"a peer that is not there", strings.Replace(change, `"name"`, `"trusted_peers": ["nobody"], "name"`, 1), "body.trusted_peers[0]"},

@@ -47,7 +47,7 @@ var tenantRegistryPromises = []promise{
 		}{
 			{"acme", "https://other.example", fault.Conflict}, {"other", "https://acme.example", fault.Conflict},
 			{"", "https://other.example", fault.Invalid}, {"Other", "https://other.example", fault.Invalid},
-			{"-other", "https://other.example", fault.Invalid}, {"o_ther", "https://other.example", fault.Invalid},
+			{"-other", "https://other.example", fault.Invalid}, {"a_cme", "https://other.example", fault.Invalid},
 			{strings.Repeat("o", 64), "https://other.example", fault.Invalid}, {"other", "http://other.example", fault.Invalid},
 			{"other", "https://other.example/", fault.Invalid}, {"other", "", fault.Invalid},
 		} {
