@@ -17,12 +17,17 @@ import (
 func (t *tool) doctor() *cobra.Command {
 	var failOn string
 	c := &cobra.Command{
-		Use:   "doctor --config FILE",
+		Use:   "doctor",
 		Short: "Find what is wrong with an installation, or weaker than it need be",
-		Long: `doctor looks at the configuration, the database and what is kept in it, asks every
-connector whether it works, and looks at files, certificates, keys, secrets, redirect
-URIs and the clock. It changes nothing. Run it where a worker runs, with the same
-environment, so that it sees what the worker sees.
+		Long: `With --config, doctor looks at the configuration, the database and what is kept in it,
+asks every connector whether it works, and looks at files, certificates, keys, secrets,
+redirect URIs and the clock. Run it where a worker runs, with the same environment, so
+that it sees what the worker sees.
+
+Without it, doctor asks the administrators' API of the context: it looks at clients and
+connectors, which the server tests, and at the certificates and clocks of the servers.
+
+It changes nothing.
 
 Each finding has a severity:
 
@@ -32,7 +37,8 @@ Each finding has a severity:
     note     worth knowing; a choice that may be right
 
 It ends with exit code 3 if anything is found at or above --fail-on.`,
-		Example: `  dexctl doctor --config /etc/dex/dex.yaml
+		Example: `  dexctl doctor
+  dexctl doctor --config /etc/dex/dex.yaml
   dexctl doctor --config dex.yaml --fail-on unsafe -o json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -41,8 +47,11 @@ It ends with exit code 3 if anything is found at or above --fail-on.`,
 				return badUse("--fail-on: %q is not one of %s", failOn, strings.Join(doctor.Severities(), ", "))
 			}
 			t.progress("looking …")
-			facts := doctor.Examine(cmd.Context(), config.Source{Flags: cmd.Flags(), Environ: os.Environ()}, t.Clock)
+			facts, err := t.examine(cmd)
 			t.clearProgress()
+			if err != nil {
+				return err
+			}
 			found := doctor.Findings(facts)
 			if err := t.write(report(found)); err != nil {
 				return err
@@ -58,6 +67,33 @@ It ends with exit code 3 if anything is found at or above --fail-on.`,
 	_ = c.RegisterFlagCompletionFunc("fail-on", cobra.FixedCompletions(doctor.Severities(), cobra.ShellCompDirectiveNoFileComp)) // the flag exists
 	t.bindOutput(c, formTable)
 	return c
+}
+
+// examine gathers the facts, from here or by the API.
+func (t *tool) examine(cmd *cobra.Command) (doctor.Facts, error) {
+	if cmd.Flags().Changed("config") || cmd.Flags().Changed("db") {
+		return doctor.Examine(cmd.Context(), config.Source{Flags: cmd.Flags(), Environ: os.Environ()}, t.Clock), nil
+	}
+	target, err := t.target()
+	if err != nil {
+		return doctor.Facts{}, err
+	}
+	api, err := t.api()
+	if err != nil {
+		return doctor.Facts{}, err
+	}
+	leads, err := target.HTTP()
+	if err != nil {
+		return doctor.Facts{}, err
+	}
+	about, err := api.Discover(cmd.Context())
+	if err != nil {
+		return doctor.Facts{}, err
+	}
+	if len(about.Issuers) == 0 {
+		return doctor.Facts{}, badUse("%s does not say whose tokens it takes; is it the administrators' API of dex?", target.API)
+	}
+	return doctor.Remote{API: api, URL: target.API, Issuer: about.Issuers[0], HTTP: leads, Clock: t.Clock}.Ask(cmd.Context()), nil
 }
 
 // bindConfig gives a command those settings of a worker that say where the rest is.

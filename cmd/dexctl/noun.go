@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,7 +16,8 @@ import (
 // follows from this table: a noun that says how it is written has create and edit, one
 // whose things can go has delete. T is how the API shows one.
 type noun[T any] struct {
-	one, many string // "client", "clients": the second is the command's name
+	one, many string // "client", "clients": the second is the command's name …
+	name      string // … unless it has another
 	aliases   []string
 	short     string // of the help
 
@@ -23,7 +25,11 @@ type noun[T any] struct {
 	// parent is whose things these are, such as "user": list is told which one, and the
 	// path has a place for it, as "/users/{user}/sessions" has. Such things are shown
 	// by list alone.
-	parent  string
+	parent string
+	// listOnly says that there is no route to get one by its id.
+	listOnly bool
+	// whole says that the list comes in one part: it knows no limit and no cursor.
+	whole   bool
 	id      func(T) string
 	columns []column[T]
 	filters []filter // flags of list
@@ -76,7 +82,7 @@ const (
 // command returns the noun's command with all its verbs.
 func (n noun[T]) command(t *tool) *cobra.Command {
 	verbs := []*cobra.Command{n.listCommand(t)}
-	if n.parent == "" {
+	if n.parent == "" && !n.listOnly {
 		verbs = append(verbs, n.getCommand(t))
 	}
 	if n.fields != nil || n.example != "" {
@@ -91,7 +97,7 @@ func (n noun[T]) command(t *tool) *cobra.Command {
 	for _, a := range n.acts {
 		verbs = append(verbs, n.actCommand(t, a))
 	}
-	c := group(n.many, n.short, append(verbs, n.more...)...)
+	c := group(cmp.Or(n.name, n.many), n.short, append(verbs, n.more...)...)
 	c.Aliases = n.aliases
 	return c
 }
@@ -138,7 +144,11 @@ func (n noun[T]) complete(t *tool) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, prefix string) (ids []string, _ cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionPatience)
 		defer cancel()
-		page, err := n.page(ctx, t, n.path, url.Values{"limit": {fmt.Sprint(completionMost)}})
+		query := url.Values{}
+		if !n.whole {
+			query.Set("limit", fmt.Sprint(completionMost))
+		}
+		page, err := n.page(ctx, t, n.path, query)
 		if err != nil { // a shell has no place for it
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}

@@ -83,10 +83,12 @@ func (n noun[T]) listCommand(t *tool) *cobra.Command {
 		c.Use, c.Short, c.Args = "list "+strings.ToUpper(n.parent), fmt.Sprintf("List the %s of a %s", n.many, n.parent), cobra.ExactArgs(1)
 	}
 	t.bindOutput(c, formTable)
-	c.Flags().IntVar(&l.limit, "limit", 50, "how many to list at most, up to 500")
-	c.Flags().StringVar(&l.cursor, "cursor", "", "where to go on: what the part before has told")
-	c.Flags().BoolVar(&l.all, "all", false, "list all, however many")
-	c.MarkFlagsMutuallyExclusive("all", "limit")
+	if !n.whole {
+		c.Flags().IntVar(&l.limit, "limit", 50, "how many to list at most, up to 500")
+		c.Flags().StringVar(&l.cursor, "cursor", "", "where to go on: what the part before has told")
+		c.Flags().BoolVar(&l.all, "all", false, "list all, however many")
+		c.MarkFlagsMutuallyExclusive("all", "limit")
+	}
 	for _, f := range n.filters {
 		usage := f.usage
 		if f.values != nil {
@@ -111,7 +113,9 @@ func (n noun[T]) list(ctx context.Context, t *tool, l listing) (page[T], error) 
 	if l.all {
 		l.limit = pageSize
 	}
-	query.Set("limit", fmt.Sprint(l.limit))
+	if !n.whole {
+		query.Set("limit", fmt.Sprint(l.limit))
+	}
 	var found page[T]
 	for cursor := l.cursor; ; cursor = found.next {
 		if cursor != "" {

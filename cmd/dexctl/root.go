@@ -32,6 +32,7 @@ func (t *tool) commands() []*cobra.Command {
 		t.login(), t.logout(), t.whoami(), t.contexts(),
 		t.clients(), t.connectors(), t.tenants(), t.plan(), t.apply(), t.export(),
 		t.newClient(), t.setConnectorConfigs(), t.getConnectorConfigs(),
+		t.keys(), t.state(), t.duties(), t.outbox(), t.bootstrap(),
 		t.sessions(), t.grants(), t.consents(), t.audit(), t.explain(),
 		t.doctor(), t.upgrade(), t.backup(), t.restore(),
 		t.completion(), t.version(),
@@ -123,6 +124,15 @@ func (t *tool) api() (*apiclient.Client, error) {
 	}
 	t.client, err = t.Client(target)
 	return t.client, err
+}
+
+// anybody returns what calls the server for what anybody may ask.
+func (t *tool) anybody() (*apiclient.Client, error) {
+	target, err := t.target()
+	if err != nil {
+		return nil, err
+	}
+	return t.Anybody(target)
 }
 
 // ask calls the API.

@@ -15,6 +15,7 @@ import (
 
 	"dex/internal/app/ctl"
 	"dex/internal/app/workertest"
+	"dex/internal/base/clock"
 	"dex/internal/store"
 )
 
@@ -132,7 +133,7 @@ func (s *stage) enterCommand(line string) {
 	var said bytes.Buffer // both outputs, as a terminal shows them
 	t := &tool{
 		World: ctl.World{
-			Clock: s.server.Clock, Err: &said, Getenv: func(name string) string { return s.env[name] },
+			Clock: clock.System{}, Err: &said, Getenv: func(name string) string { return s.env[name] },
 			Wait:   s.wait(&said),
 			Browse: func(_ context.Context, address string) error { go s.login(address, "ann"); return nil },
 		},
@@ -216,6 +217,8 @@ func (s *stage) meanwhile(words []string) {
 // What differs from run to run.
 var (
 	anID    = regexp.MustCompile(`\b(ses|gra|evt|sec)_[a-z0-9]{10,}`)
+	aKey    = regexp.MustCompile(`(?m)^[A-Za-z0-9_-]{43}\b`)
+	aSchema = regexp.MustCompile(`schema \d+`)
 	aDevice = regexp.MustCompile(`\b[A-Z]{4}-[A-Z]{4}\b`)
 	aQuery  = regexp.MustCompile(`(/authorize|/device)\?\S+`)
 	local   = regexp.MustCompile(`127\.0\.0\.1:\d{5}`)
@@ -230,6 +233,13 @@ func (s *stage) steady(text string) string {
 	text = strings.ReplaceAll(text, s.home, "/home/ann")
 	text = aQuery.ReplaceAllString(text, "$1?…")
 	text = local.ReplaceAllString(text, "127.0.0.1:49152")
+	text = aKey.ReplaceAllStringFunc(text, func(id string) string {
+		if s.names[id] == "" {
+			s.names[id] = fmt.Sprintf("key-%0*d", len(id)-4, len(s.names)+1)
+		}
+		return s.names[id]
+	})
+	text = aSchema.ReplaceAllString(text, "schema 4")
 	text = anID.ReplaceAllStringFunc(text, func(id string) string {
 		if s.names[id] == "" {
 			s.names[id] = fmt.Sprintf("%s%0*d", id[:4], len(id)-4, len(s.names)+1)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // replaceFile writes a file that only its owner may read, whole or not at all.
@@ -27,6 +28,19 @@ func replaceFile(name string, content []byte) (err error) {
 		return err
 	}
 	return os.Rename(f.Name(), name)
+}
+
+// ReadSecret reads the one secret that a file holds, which others must not be able to read.
+func ReadSecret(name string) (string, error) {
+	text, err := readPrivate(name, maxToken)
+	if err != nil {
+		return "", err
+	}
+	secret := strings.TrimRight(string(text), "\r\n")
+	if secret == "" {
+		return "", fmt.Errorf("%s is empty", name)
+	}
+	return secret, nil
 }
 
 // readPrivate reads a file that holds a secret. One that others may read is refused:

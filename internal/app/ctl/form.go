@@ -201,6 +201,23 @@ func quoted(text string) []byte {
 // FormOf is a form that stands in no file.
 func FormOf(text json.RawMessage) Form { return Form{JSON: text} }
 
+// Below returns the form as it is sent: as a member of something larger, of which the
+// server's mistakes speak.
+func (f Form) Below(member string) Form {
+	moved := make(map[string]spot, len(f.places))
+	for path, at := range f.places {
+		switch {
+		case path == "":
+			moved[member] = at
+		case strings.HasPrefix(path, "["):
+			moved[member+path] = at
+		default:
+			moved[member+"."+path] = at
+		}
+	}
+	return Form{JSON: f.JSON, name: f.name, places: moved}
+}
+
 // Explain tells of each mistake that the server has found where it stands.
 func (f Form) Explain(err error) error {
 	p, ok := errors.AsType[*resource.Problem](err)

@@ -140,6 +140,15 @@ func (w World) Client(t Target) (*apiclient.Client, error) {
 	return apiclient.New(apiclient.Options{URL: t.API, HTTP: http, Tokens: w.Source(t), Tenant: t.Tenant, Agent: "dexctl"})
 }
 
+// Anybody returns what calls the API of a target for what needs no login.
+func (w World) Anybody(t Target) (*apiclient.Client, error) {
+	http, err := t.HTTP()
+	if err != nil {
+		return nil, err
+	}
+	return apiclient.New(apiclient.Options{URL: t.API, HTTP: http, Agent: "dexctl"})
+}
+
 // LoggedIn returns what is known of the login that a target has, without asking anybody.
 func (w World) LoggedIn(t Target) (Token, error) {
 	v, err := w.vault(t.Name)

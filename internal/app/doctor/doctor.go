@@ -66,17 +66,19 @@ type Finding struct {
 // Facts are all that findings rest on. What is not known is left out, and nothing is
 // found of it.
 type Facts struct {
-	Now         time.Time
-	Mistakes    strict.Mistakes  // of the configuration
-	Settings    *config.Settings // nil if there are none that can be read
-	Files       []File
-	Certificate *Certificate
-	Database    *Database
-	Clients     []client.Registered
-	Connectors  []Connector
-	Keys        []key.Key
-	KeysKnown   bool // the keys were asked for, and are all
-	Failures    []Failure
+	Now          time.Time
+	Mistakes     strict.Mistakes  // of the configuration
+	Settings     *config.Settings // nil if there are none that can be read
+	Files        []File
+	Certificates []Certificate
+	Skews        []Skew
+	Database     *Database
+	Clients      []client.Registered
+	Connectors   []Connector
+	Keys         []key.Key
+	KeysKnown    bool // the keys were asked for, and are all
+	Failures     []Failure
+	Problems     []string // of duties and messages, in sentences
 }
 
 // File is a file that holds a secret.
@@ -118,12 +120,18 @@ type Connector struct {
 	Plaintext string // the address that it speaks to in the clear
 }
 
+// Skew is by how much this machine's clock is ahead of another's.
+type Skew struct {
+	About string
+	By    time.Duration
+}
+
 // Failure is something that could not be looked at.
 type Failure struct{ About, Err string }
 
 // rules are all that is looked for.
 var rules = []func(Facts) []Finding{
-	mistakes, failures, addresses, database, files, certificate, expiry, keyTimeline, connectors, clients, trial,
+	mistakes, failures, problems, addresses, database, files, certificates, clocks, expiry, keyTimeline, connectors, clients, trial,
 }
 
 // Findings says what is wrong or weak, the gravest first.
@@ -159,6 +167,13 @@ func mistakes(f Facts) (all []Finding) {
 func failures(f Facts) (all []Finding) {
 	for _, one := range f.Failures {
 		all = append(all, Finding{Broken, "cannot-look", one.About, "", "could not be looked at: " + one.Err, "See that it can be reached from here, and ask the doctor again."})
+	}
+	return all
+}
+
+func problems(f Facts) (all []Finding) {
+	for _, p := range f.Problems {
+		all = append(all, Finding{Severity: Weak, Code: "not-well", About: "the installation", Says: p, Cure: "dexctl duties list and dexctl outbox list --dead true say more."})
 	}
 	return all
 }

@@ -58,9 +58,9 @@ func healthy(t *testing.T) Facts {
 			Notes:  []client.SecretNote{{CreatedAt: noon.Add(-30 * day)}},
 		}},
 		Connectors: []Connector{{Configured: connector.Configured{ID: "corp", Kind: "oidc"}, Checked: true, Took: 50 * time.Millisecond}},
-		Certificate: &Certificate{
+		Certificates: []Certificate{{
 			About: "tls_cert_file", Names: []string{"login.example.com"}, Host: "login.example.com", Covers: true, NotBefore: noon.Add(-day), NotAfter: noon.Add(60 * day),
-		},
+		}},
 	}
 	for _, alg := range s.Keys.Algorithms {
 		f.Keys = append(f.Keys, key.Key{Alg: jose.Algorithm(alg), SignFrom: noon.Add(-day), Private: private()})
@@ -88,6 +88,7 @@ var found = []struct {
 		f.Mistakes, f.Settings = strict.Mistakes{{Place: "dex.yaml:1:1", Path: "issuer", Message: "is wrong"}}, nil
 	}, "issuer"},
 	{"something that cannot be looked at", "cannot-look", Broken, func(f *Facts) { f.Failures = []Failure{{"keys", "no"}} }, "keys"},
+	{"a duty that fails", "not-well", Weak, func(f *Facts) { f.Problems = []string{"The duty fails."} }, "the installation"},
 	{"a listener in the clear", "plain-listener", Weak, func(f *Facts) { f.Settings.Listen = "0.0.0.0:5556" }, "listen"},
 	{"an API in the clear", "plain-admin-listener", Unsafe, func(f *Facts) { f.Settings.AdminListen = "10.0.0.1:5558" }, "admin_listen"},
 	{"a proxy that nobody trusts", "no-trusted-proxies", Weak, func(f *Facts) { f.Settings.TrustedProxies = nil }, "trusted_proxies"},
@@ -116,11 +117,12 @@ var found = []struct {
 	{"a hash of bcrypt", "bcrypt", Note, func(f *Facts) { f.Settings.Users = []declare.User{{Username: "ann", PasswordHash: "$2b$10$x"}} }, "users[0].password_hash"},
 	{"a secret that others can read", "file-open", Unsafe, func(f *Facts) { f.Files = []File{{Path: "key.pem", Holds: "the key", Open: true}} }, "key.pem"},
 	{"a key beside what it opens", "key-beside-database", Weak, func(f *Facts) { f.Files = []File{{Path: "dex.db.key", BesideDB: true}} }, "key_secrets"},
-	{"a certificate that cannot be used", "certificate", Broken, func(f *Facts) { f.Certificate.Err = "no" }, "tls_cert_file"},
-	{"a certificate that has expired", "certificate-expired", Broken, func(f *Facts) { f.Certificate.NotAfter = noon.Add(-time.Hour) }, "tls_cert_file"},
-	{"a certificate that expires soon", "certificate-expires", Weak, func(f *Facts) { f.Certificate.NotAfter = noon.Add(3 * day) }, "tls_cert_file"},
-	{"a certificate of tomorrow", "certificate-early", Broken, func(f *Facts) { f.Certificate.NotBefore = noon.Add(day) }, "tls_cert_file"},
-	{"a certificate for somebody else", "certificate-host", Broken, func(f *Facts) { f.Certificate.Covers = false }, "tls_cert_file"},
+	{"a certificate that cannot be used", "certificate", Broken, func(f *Facts) { f.Certificates[0].Err = "no" }, "tls_cert_file"},
+	{"a certificate that has expired", "certificate-expired", Broken, func(f *Facts) { f.Certificates[0].NotAfter = noon.Add(-time.Hour) }, "tls_cert_file"},
+	{"a certificate that expires soon", "certificate-expires", Weak, func(f *Facts) { f.Certificates[0].NotAfter = noon.Add(3 * day) }, "tls_cert_file"},
+	{"a certificate of tomorrow", "certificate-early", Broken, func(f *Facts) { f.Certificates[0].NotBefore = noon.Add(day) }, "tls_cert_file"},
+	{"a certificate for somebody else", "certificate-host", Broken, func(f *Facts) { f.Certificates[0].Covers = false }, "tls_cert_file"},
+	{"a clock that is not yours", "clock-off-yours", Weak, func(f *Facts) { f.Skews = []Skew{{"the issuer", time.Minute}} }, "the issuer"},
 	{"no key", "no-key", Broken, func(f *Facts) { f.Keys = f.Keys[1:] }, "keys of RS256"},
 	{"a key that should have a successor", "key-late", Weak, func(f *Facts) { f.Keys[0].SignFrom = noon.Add(-30*day + time.Hour) }, "keys of RS256"},
 	{"a key that should be gone", "key-late", Weak, func(f *Facts) { f.Keys[1].SignFrom = noon.Add(-40 * day) }, "keys of ES256"},

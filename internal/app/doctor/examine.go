@@ -45,7 +45,9 @@ func Examine(ctx context.Context, src config.Source, clk clock.Clock) Facts {
 	}
 	f.Settings = s
 	f.Files = secretFiles(s)
-	f.Certificate = shown(s)
+	if c := shown(s); c != nil {
+		f.Certificates = append(f.Certificates, *c)
+	}
 	e := examiner{facts: &f, settings: s, clock: clk}
 	if e.store(ctx); f.Clients == nil && f.Connectors == nil {
 		e.declared()

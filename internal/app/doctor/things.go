@@ -33,15 +33,28 @@ func files(f Facts) (all []Finding) {
 	return all
 }
 
-func certificate(f Facts) (all []Finding) {
-	c := f.Certificate
-	if c == nil {
-		return nil
+func clocks(f Facts) (all []Finding) {
+	for _, s := range f.Skews {
+		if s.By.Abs() > 5*time.Second {
+			all = append(all, Finding{Severity: Weak, Code: "clock-off-yours", About: s.About, Says: fmt.Sprintf("your clock is off its by %s: one of the two is wrong.", s.By.Round(time.Second)), Cure: "Let NTP set both."})
+		}
 	}
+	return all
+}
+
+func certificates(f Facts) (all []Finding) {
+	for _, c := range f.Certificates {
+		all = append(all, certificate(c, f.Now)...)
+	}
+	return all
+}
+
+// certificate looks whether what a server shows counts.
+func certificate(c Certificate, now time.Time) (all []Finding) {
 	add := func(severity Severity, code, says, cure string) {
 		all = append(all, Finding{Severity: severity, Code: code, About: c.About, Says: says, Cure: cure})
 	}
-	switch left := c.NotAfter.Sub(f.Now); {
+	switch left := c.NotAfter.Sub(now); {
 	case c.Err != "":
 		add(Broken, "certificate", c.Err, "Give a certificate chain and its key in PEM.")
 		return all
@@ -49,7 +62,7 @@ func certificate(f Facts) (all []Finding) {
 		add(Broken, "certificate-expired", fmt.Sprintf("the certificate expired %s ago, on %s.", days(-left), c.NotAfter.UTC().Format(time.DateOnly)), "Renew it, and start the server again.")
 	case left < certificateSoon:
 		add(Weak, "certificate-expires", fmt.Sprintf("the certificate expires in %s, on %s.", days(left), c.NotAfter.UTC().Format(time.DateOnly)), "Renew it, and see why it was not renewed by itself.")
-	case f.Now.Before(c.NotBefore):
+	case now.Before(c.NotBefore):
 		add(Broken, "certificate-early", "the certificate counts only from "+c.NotBefore.UTC().Format(time.RFC3339)+".", "See that the clock is right.")
 	}
 	if c.Host != "" && !c.Covers {
