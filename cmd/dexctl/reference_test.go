@@ -6,6 +6,7 @@ import (
 	"html"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -171,16 +172,18 @@ func picture(text string) []byte {
 	widest := 0
 	for line := range strings.Lines(text) {
 		line = strings.TrimRight(line, "\n")
-		if r := []rune(line); len(r) > 110 {
-			line = string(r[:109]) + "…"
+		if len([]rune(line)) > 100 { // as a terminal does it, but between words
+			line = strings.TrimRight(wrap(line, ""), "\n")
 		}
-		lines, widest = append(lines, line), max(widest, len([]rune(line)))
+		for part := range strings.SplitSeq(line, "\n") {
+			lines, widest = append(lines, part), max(widest, len([]rune(part)))
+		}
 	}
 	w, h := int(float64(widest)*perColumn)+2*margin, len(lines)*height+2*margin
 	var b bytes.Buffer
 	fmt.Fprintf(&b, `<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img">`+"\n", w, h, w, h)
 	fmt.Fprintf(&b, `<rect width="%d" height="%d" rx="8" fill="#14181e"/>`+"\n", w, h)
-	b.WriteString(`<g font-family="ui-monospace, Menlo, Consolas, monospace" font-size="14" fill="#e8ebef" xml:space="preserve">` + "\n")
+	b.WriteString(`<g font-family="ui-monospace, Menlo, Consolas, monospace" font-size="14" fill="#e8ebef">` + "\n")
 	colours := map[string]string{"BROKEN": "#ff8a80", "UNSAFE": "#ff8a80", "WEAK": "#ffd180", "NOTE": "#80d8ff", "$": "#9be8b0"}
 	for i, line := range lines {
 		first, _, _ := strings.Cut(line, " ")
@@ -188,7 +191,7 @@ func picture(text string) []byte {
 		if c := colours[first]; c != "" {
 			fill = fmt.Sprintf(" fill=%q", c)
 		}
-		fmt.Fprintf(&b, `<text x="%d" y="%d"%s>%s</text>`+"\n", margin, margin+(i+1)*height-5, fill, html.EscapeString(line))
+		fmt.Fprintf(&b, `<text x="%d" y="%d"%s>%s</text>`+"\n", margin, margin+(i+1)*height-5, fill, strings.ReplaceAll(html.EscapeString(line), " ", "\u00a0")) // others fold spaces
 	}
 	b.WriteString("</g>\n</svg>\n")
 	return b.Bytes()
@@ -217,6 +220,32 @@ func TestEveryCommandIsDescribed(t *testing.T) {
 		}
 	}
 	look(root)
+}
+
+// What a cure tells people to type, there is.
+func TestTheDoctorsCuresCanBeTyped(t *testing.T) {
+	root := (&tool{World: ctl.World{Getenv: func(string) string { return "" }}}).command()
+	typed := regexp.MustCompile(`dexctl ([a-z-]+ [a-z-]+)`)
+	files, err := filepath.Glob("../../internal/app/doctor/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, found := range typed.FindAllStringSubmatch(string(source), -1) {
+			n++
+			if c, _, err := root.Find(strings.Fields(found[1])); err != nil || c.CommandPath() != "dexctl "+found[1] {
+				t.Errorf("%s tells people to type %q, which is no command", file, found[0])
+			}
+		}
+	}
+	if n < 5 {
+		t.Errorf("only %d commands were seen", n)
+	}
 }
 
 func TestEachShellGetsItsCompletion(t *testing.T) {

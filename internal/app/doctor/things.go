@@ -215,7 +215,7 @@ func secrets(c client.Registered, now time.Time, add func(severity Severity, cod
 	switch age := now.Sub(newest); {
 	case newest.IsZero():
 	case age > secretOld:
-		add(Weak, "old-secret", fmt.Sprintf("its newest secret is %s old.", days(age)), "Give it a second one, change the application, and take the first away: dexctl clients rotate-secret "+c.ID+".")
+		add(Weak, "old-secret", fmt.Sprintf("its newest secret is %s old.", days(age)), "Give it a second one by dexctl clients add-secret "+c.ID+", change the application, and take the first away by dexctl clients remove-secret.")
 	case len(c.Secrets) > 1 && age > rotationLong:
 		add(Note, "two-secrets", fmt.Sprintf("two of its secrets have counted for %s.", days(age)), "Take the old one away, if the application has the new one.")
 	}
