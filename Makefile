@@ -29,6 +29,20 @@ else
 	go run ./cmd/dex-worker --config $(CONFIG) --db $(DB) $(ARGS)
 endif
 
+## stack: Postgres, three workers, an overlord and HAProxy on this machine, as in
+##        production; it says where they are and how to log in
+.PHONY: stack
+stack:
+	@test/setup system
+	@mkdir -p .tools && go build -o .tools/stack ./test/stack
+	@.tools/stack $(ARGS) start
+
+## stack-stop: end it, and leave nothing
+.PHONY: stack-stop
+stack-stop:
+	@mkdir -p .tools && go build -o .tools/stack ./test/stack
+	@.tools/stack $(ARGS) stop
+
 ## test: every test with the race detector on, on SQLite and again on PostgreSQL,
 ##       in the browser and with foreign relying parties; installs what it needs
 .PHONY: test
