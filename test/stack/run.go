@@ -167,8 +167,9 @@ backend workers
 	http-check send meth GET uri /readyz
 	http-check expect status 200
 	option redispatch 1
-	retries 2
-	retry-on conn-failure
+	retries 3
+	retry-on conn-failure empty-response 503
+	http-request disable-l7-retry if !{ method GET HEAD } || { path_sub /callback }
 	default-server check inter 1s fall 2 rise 1
 %s`
 
