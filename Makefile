@@ -5,6 +5,8 @@ SHELL := bash
 
 # What may be said on the command line, as in: make fuzz FUZZTIME=10s
 FUZZTIME  ?= 1m
+FAULTTIME ?= 10m
+SEED      ?= 0
 TESTFLAGS ?=
 CONFIG    ?=
 DB        ?= sqlite:var/dex.db
@@ -107,6 +109,14 @@ e2e: .tools/withpostgres
 .PHONY: fuzz
 fuzz:
 	@test/fuzz $(FUZZTIME)
+
+## fault: the real programs under load while processes, lines, disks and clocks fail,
+##        each fault once and then at random for FAULTTIME (10m); SEED=… begins as
+##        the run that printed it
+.PHONY: fault
+fault:
+	@test/setup system
+	go test -count=1 -v -timeout 0 ./test/fault -faulttime $(FAULTTIME) -seed $(SEED)
 
 ## bench: the budgets, on SQLite and on PostgreSQL, with the floor of the same run;
 ##        make bench ARGS=-quick for a first impression

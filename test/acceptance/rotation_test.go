@@ -15,6 +15,7 @@ import (
 	"dex/internal/app/workertest"
 	"dex/internal/base/clock"
 	"dex/internal/domain/key"
+	"dex/internal/store/storetest"
 )
 
 // rotationConfig turns the keys as fast as their timeline lets them.
@@ -350,5 +351,32 @@ func TestAYearWithoutAnybodyWithDuties(t *testing.T) {
 		if n := len(r.kids[k.alg]); n != 2 {
 			t.Errorf("afterwards %d keys have signed in %s", n, k.alg)
 		}
+	}
+}
+
+// DESIGN promise 6, with workers that end and start again while nobody has the duties:
+// what a new one needs is in the database, and logins go on.
+func TestAYearInWhichWorkersRestartAndNobodyHasDuties(t *testing.T) {
+	r := newRotation(t, 2)
+	before := len(r.stored())
+	ann := r.clients[0][0].Obtain().IDToken
+	for month := range 13 {
+		r.step(28*24*time.Hour, false)
+		r.workers[1] = workertest.Start(t, workertest.Options{
+			Clock: r.clock, DB: storetest.Again(t, r.workers[0].DB), Issuer: r.workers[0].URL,
+			Config: rotationConfig + "duties: false\n",
+		})
+		app := r.workers[1].Client(t, keysInUse[0].client)
+		tokens := app.Obtain() // somebody new to this worker logs in with a password
+		if workertest.Claims(t, tokens.IDToken)["sub"] != workertest.Claims(t, ann)["sub"] {
+			t.Fatalf("in month %d somebody else has logged in", month)
+		}
+		until := r.clock.Now().Add(time.Duration(tokens.ExpiresIn) * time.Second)
+		r.alive = append(r.alive, minted{tokens.IDToken, until, map[*verifier]int{}}, minted{tokens.AccessToken, until, map[*verifier]int{}})
+		r.verifyAll()
+		r.mint(0)
+	}
+	if n := len(r.stored()); n != before {
+		t.Errorf("%d keys of %d", n, before)
 	}
 }
