@@ -15,7 +15,7 @@ type scenario struct {
 
 var scenarios = []scenario{
 	{"a worker is killed", func(s *site) { s.anyWorker().restart() }},
-	{"whoever has the duties is killed", func(s *site) { s.places[workers].restart() }},
+	{"the overlord is killed", func(s *site) { s.places[workers].restart() }},
 	{"a rolling restart of all workers", func(s *site) {
 		for _, p := range s.places[:workers] {
 			p.process.stop()

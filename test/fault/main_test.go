@@ -12,6 +12,7 @@ import (
 
 	// What the program is made of, so that a change of it is known to be one of these
 	// tests, and they are run again.
+	_ "dex/internal/app/overlord"
 	_ "dex/internal/app/worker"
 )
 
@@ -21,8 +22,8 @@ var (
 	timeFlag = flag.Duration("faulttime", 0, "for how long faults go on at random after each has been once")
 )
 
-// The programs under test: as released, and with a clock that is an hour late.
-var worker, lateWorker string
+// The programs under test: as released, and a worker with a clock that is an hour late.
+var worker, overlord, lateWorker string
 
 // late is by how much the clock of lateWorker is wrong.
 const late = -time.Hour
@@ -40,10 +41,11 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	worker, lateWorker = filepath.Join(dir, "dex-worker"), filepath.Join(dir, "late-worker")
+	worker, overlord, lateWorker = filepath.Join(dir, "dex-worker"), filepath.Join(dir, "dex-overlord"), filepath.Join(dir, "late-worker")
 	if err := errors.Join(
-		build(worker),
-		build(lateWorker, "-tags", "faultclock", "-ldflags", "-X dex/internal/base/clock.faultOffset="+late.String()),
+		build(worker, "dex/cmd/dex-worker"),
+		build(overlord, "dex/cmd/dex-overlord"),
+		build(lateWorker, "dex/cmd/dex-worker", "-tags", "faultclock", "-ldflags", "-X dex/internal/base/clock.faultOffset="+late.String()),
 	); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -51,10 +53,10 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-func build(to string, arguments ...string) error {
-	arguments = append(append([]string{"build", "-o", to}, arguments...), "dex/cmd/dex-worker")
+func build(to, program string, arguments ...string) error {
+	arguments = append(append([]string{"build", "-o", to}, arguments...), program)
 	if out, err := exec.Command("go", arguments...).CombinedOutput(); err != nil {
-		return fmt.Errorf("build dex-worker: %w\n%s", err, out)
+		return fmt.Errorf("build %s: %w\n%s", program, err, out)
 	}
 	return nil
 }

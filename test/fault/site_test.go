@@ -24,8 +24,7 @@ const (
 	persons = 6
 )
 
-// site is a whole deployment: three workers without duties and one process that has
-// them, each with a proxy of its own before Postgres, and a balancer before the
+// site is a whole deployment: three workers without duties and an overlord, each with a proxy of its own before Postgres, and a balancer before the
 // workers.
 type site struct {
 	t         *testing.T
@@ -53,10 +52,12 @@ type place struct {
 	process *process
 }
 
+const keySecret = "ZGV4IGZhdWx0cyBkZXggZmF1bHRzIGRleCBmYXVsdHM="
+
 // configuration is who and what there is.
 func configuration(issuer string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "issuer: %s\nkey_secrets: [\"ZGV4IGZhdWx0cyBkZXggZmF1bHRzIGRleCBmYXVsdHM=\"]\n", issuer)
+	fmt.Fprintf(&b, "issuer: %s\nkey_secrets: [%q]\n", issuer, keySecret)
 	fmt.Fprintf(&b, "clients:\n- {id: app, name: Application, secret: app-secret, redirect_uris: [%q], trusted: true}\nusers:\n", callback)
 	for i := range persons {
 		fmt.Fprintf(&b, "- {id: p%d, username: p%d, email: p%d@example.com, email_verified: true, password_hash: %q}\n", i, i, i,
@@ -173,8 +174,12 @@ func (s *site) database() string {
 func (p *place) start() {
 	p.site.t.Helper()
 	db := fmt.Sprintf("postgres://postgres@%s/postgres?sslmode=disable&connect_timeout=5", p.line.Addr())
-	p.process = launch(p.site.t, p.program, "--config", p.site.file, "--listen", p.address, "--admin-listen", p.admin,
-		"--db", db, fmt.Sprintf("--duties=%v", p.duties))
+	if p.duties {
+		p.process = launch(p.site.t, overlord, "--db-url", db, "--key-secrets", keySecret, "--admin-listen", p.address)
+	} else {
+		p.process = launch(p.site.t, p.program, "--config", p.site.file, "--listen", p.address, "--admin-listen", p.admin,
+			"--db", db, "--duties=false")
+	}
 	p.process.url = "http://" + p.address
 }
 
