@@ -35,10 +35,10 @@ var operations = []operation{
 		app, b := s.Client(t, "app"), s.Browser(t)
 		form := b.Follow(b.Get(app.Authorize())).Form(t, "password")
 		return func() *workertest.Answer {
-			return b.Submit(form, "login", "ann", "password", workertest.Password)
-		}, func(a *workertest.Answer) bool {
-			return a.Status == http.StatusSeeOther && len(b.Cookies("dex_session")) == 1
-		}
+				return b.Submit(form, "login", "ann", "password", workertest.Password)
+			}, func(a *workertest.Answer) bool {
+				return a.Status == http.StatusSeeOther && len(b.Cookies("dex_session")) == 1
+			}
 	}},
 	{name: "a code for somebody with a session", prepare: func(t *testing.T, s *workertest.Server) (func() *workertest.Answer, func(*workertest.Answer) bool) {
 		app, b := s.Client(t, "app"), s.Browser(t)

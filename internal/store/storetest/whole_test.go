@@ -38,6 +38,7 @@ var notWhole = map[string]string{
 	"IndexPeople": "it finds people's words batch by batch",
 	"Reseal":      "it seals batch by batch, and what is left opens by the old secret",
 	"TryFounding": "a guess is counted by itself before it is looked at, so that no number of them at once is more than a secret bears",
+	"Backup":      "it changes nothing of the database: it writes a file of its own",
 	"Inventory":   "it only reads, all at one moment",
 	"Migrate":     "each migration is a step of its own, and goose keeps the account of them",
 }
