@@ -214,6 +214,15 @@ var peoplesDeeds = []deed{
 			return err
 		}
 	}},
+	{"FinishRestore", func(w *world, n string) func(context.Context) error { // of one tenant, as each is a step
+		w.clock.Advance(time.Second)
+		_, s := w.login(n)
+		w.issue(s, oauth.ScopeOffline)
+		return func(ctx context.Context) error {
+			_, err := w.db.FinishRestore(ctx, w.by())
+			return err
+		}
+	}},
 	{"OfferFounding", func(w *world, n string) func(context.Context) error {
 		w.unfounded()
 		h := secret.Value(n).Hash()
