@@ -165,19 +165,17 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, route Route) (*Ca
 }
 
 // identify finds out who asks, whether they may, and about which tenant. Whoever
-// brings no token that counts has few attempts, together with their whole network.
+// brings no token that counts has few attempts, together with their whole network. They
+// use up nothing of those whose tokens count: guessing is no way to keep an operator out.
 func (s *Server) identify(r *http.Request, c *Call, query url.Values, now time.Time) error {
 	network := httpx.Network(c.Remote).String()
 	if c.route.Public {
 		return s.strangers.take(network, now)
 	}
-	if err := s.strangers.look(network, now); err != nil {
-		return err
-	}
 	b, err := s.whoever(r)
 	if err != nil {
-		if fault.Of(err) != fault.Unavailable {
-			_ = s.strangers.take(network, now)
+		if throttled := s.strangers.take(network, now); throttled != nil && !fault.Is(err, fault.Unavailable) {
+			return throttled
 		}
 		return err
 	}

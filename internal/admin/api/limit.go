@@ -49,15 +49,6 @@ func newLimiter(r Rate) *limiter {
 // take takes a request out of the caller's bucket. It returns a fault of kind
 // Throttled if the bucket is empty.
 func (l *limiter) take(caller string, now time.Time) error {
-	return l.ask(caller, func(b *rate.Limiter) bool { return b.AllowN(now, 1) })
-}
-
-// look is like take, but leaves the bucket as it is.
-func (l *limiter) look(caller string, now time.Time) error {
-	return l.ask(caller, func(b *rate.Limiter) bool { return b.TokensAt(now) >= 1 })
-}
-
-func (l *limiter) ask(caller string, may func(*rate.Limiter) bool) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	e, ok := l.known[caller]
@@ -70,7 +61,7 @@ func (l *limiter) ask(caller string, may func(*rate.Limiter) bool) error {
 		}
 	}
 	l.recent.MoveToFront(e)
-	if may(e.Value.(*bucket).tokens) {
+	if e.Value.(*bucket).tokens.AllowN(now, 1) {
 		return nil
 	}
 	f := fault.New(fault.Throttled, "These are too many requests in a short time. Please wait a moment.")

@@ -177,7 +177,7 @@ func TestListsOfClientsAreReadPartByPart(t *testing.T) {
 func TestAConnectorIsTriedOutBeforeItCounts(t *testing.T) {
 	t.Parallel()
 	s := operated(t)
-	ann := s.Operator(t, "ann", "admin")
+	ann := s.Operator(t, "ann", "owner")
 	mock := `{"id": "guests", "kind": "mock", "config": {"users": [{"login": "gast"}]}}`
 	ann.Call(http.MethodPost, "/connectors?test=true", mock).Into(t, &resource.Connector{})
 	dead := `{"id": "corp", "kind": "oidc", "config": {"issuer": "https://127.0.0.1:1", "client_id": "dex", "client_secret": "upstream-secret"}}`

@@ -30,7 +30,7 @@ func apply(o *workertest.Operator, resources string, prune bool, basis string, h
 func TestWhatIsPlannedIsAppliedAndThenThereIsNothingToChange(t *testing.T) {
 	t.Parallel()
 	s := operated(t)
-	ann := s.Operator(t, "ann", "admin")
+	ann := s.Operator(t, "ann", "owner")
 	p := planned(t, ann, desired, false)
 	if len(p.Changes) != 2 || p.Changes[0].Action != plan.Create || p.Changes[0].ID != "corp" || p.Changes[1].ID != "grafana" {
 		t.Fatalf("the plan: %+v", p)
@@ -66,7 +66,7 @@ func TestWhatIsPlannedIsAppliedAndThenThereIsNothingToChange(t *testing.T) {
 func TestAPlanOfAServerThatHasChangedDoesNothing(t *testing.T) {
 	t.Parallel()
 	s := operated(t)
-	ann := s.Operator(t, "ann", "admin")
+	ann := s.Operator(t, "ann", "owner")
 	p := planned(t, ann, desired, false)
 	ann.Call(http.MethodPost, "/clients", strings.Replace(grafana, "grafana", "kibana", 1)).Into(t, &resource.Client{})
 	if got := apply(ann, desired, false, p.Basis); got.Status != http.StatusConflict || !strings.Contains(got.Problem.Detail, "plan again") {
@@ -87,7 +87,7 @@ func TestAPlanOfAServerThatHasChangedDoesNothing(t *testing.T) {
 func TestPruningLetsGoWhatFilesHaveMadeAndSaysWhomItConcerns(t *testing.T) {
 	t.Parallel()
 	s := operated(t)
-	ann := s.Operator(t, "ann", "admin")
+	ann := s.Operator(t, "ann", "owner")
 	p := planned(t, ann, desired, false)
 	apply(ann, desired, false, p.Basis).Into(t, &resource.Applied{})
 	if p := planned(t, ann, `{}`, false); len(p.Changes) != 0 {
@@ -112,7 +112,7 @@ func TestPruningLetsGoWhatFilesHaveMadeAndSaysWhomItConcerns(t *testing.T) {
 func TestWhatCannotBePlannedIsToldAllAtOnce(t *testing.T) {
 	t.Parallel()
 	s := operated(t)
-	ann := s.Operator(t, "ann", "admin")
+	ann := s.Operator(t, "ann", "owner")
 	for _, c := range []struct {
 		name, resources string
 		status          int
@@ -136,7 +136,8 @@ func TestWhatCannotBePlannedIsToldAllAtOnce(t *testing.T) {
 		}
 	}
 	mighty := `{"clients": [{"id": "a", "trusted": true, "grant_types": ["client_credentials"], "scopes": ["dex:system:write"]}]}`
-	if got := apply(ann, mighty, false, planned(t, ann, mighty, false).Basis); got.Status != http.StatusForbidden {
+	fewer := s.OperatorWith(t, "ann", "owner", strings.ReplaceAll(workertest.AllScopes, " dex:system:write", ""))
+	if got := apply(fewer, mighty, false, planned(t, ann, mighty, false).Basis); got.Status != http.StatusForbidden {
 		t.Errorf("giving away more than one has: %d %s", got.Status, got.Body)
 	}
 	auditor := s.Operator(t, "ben", "auditor")

@@ -227,4 +227,8 @@ func TestWhoAsksForTooMuchWaits(t *testing.T) {
 	if got := s.Bearer(t, "nonsense").Call(http.MethodGet, "/clients", nil); got.Status != http.StatusTooManyRequests {
 		t.Errorf("who guesses tokens: %d", got.Status)
 	}
+	dan := s.Operator(t, "dan", "owner")
+	if got := dan.Call(http.MethodGet, "/clients", nil); got.Status != http.StatusOK {
+		t.Errorf("an operator in the network of the guesser: %d", got.Status)
+	}
 }

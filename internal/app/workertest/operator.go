@@ -42,10 +42,16 @@ type Operator struct {
 // administrators' API by the client "ops" of [OperatorClients].
 func (s *Server) Operator(t testing.TB, username, role string) *Operator {
 	t.Helper()
+	return s.OperatorWith(t, username, role, AllScopes)
+}
+
+// OperatorWith is [Server.Operator] for a token with no more than these scopes.
+func (s *Server) OperatorWith(t testing.TB, username, role, scopes string) *Operator {
+	t.Helper()
 	s.SetRole(t, username, role)
 	ops := s.Client(t, "ops")
 	b := s.Browser(t)
-	a := b.SignIn(b.Get(ops.Authorize("scope", AllScopes, "connector_id", "local")), username, Password)
+	a := b.SignIn(b.Get(ops.Authorize("scope", scopes, "connector_id", "local")), username, Password)
 	tokens := ops.Redeem(a.Param("code"))
 	if tokens.Status != http.StatusOK {
 		t.Fatalf("no token for the API: %d %s %s", tokens.Status, tokens.Error, a.Body)

@@ -20,7 +20,7 @@ type Role string
 // The roles.
 const (
 	Owner   Role = "owner"   // everything; in the default tenant, in every tenant
-	Admin   Role = "admin"   // people, applications and connectors of a tenant; reads the rest
+	Admin   Role = "admin"   // people and applications of a tenant; reads the rest
 	Support Role = "support" // helps people: sees them, ends their sessions, sends them a link to set a password
 	Auditor Role = "auditor" // sees everything that is not a secret, and changes nothing
 )
@@ -65,8 +65,9 @@ func IsAdministrative(scope string) bool { return strings.HasPrefix(scope, prefi
 // roles says what each role has.
 var roles = map[Role]oauth.Scopes{
 	Owner: All(),
+	// Whoever writes connectors says who somebody is, and so could be an owner.
 	Admin: append(reads(Nouns...),
-		Write(Users), Write(Groups), Write(Clients), Write(Connectors), Write(Sessions), Links),
+		Write(Users), Write(Groups), Write(Clients), Write(Sessions), Links),
 	Support: append(reads(Users, Groups, Sessions, Traces), Write(Sessions), Links),
 	Auditor: reads(Nouns...),
 }

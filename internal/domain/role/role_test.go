@@ -17,6 +17,7 @@ func TestARoleHasItsScopesAndNoOther(t *testing.T) {
 		{"an owner writes everything", Owner, All(), true},
 		{"an admin writes people", Admin, oauth.Scopes{Write(Users), Write(Groups)}, true},
 		{"but not keys", Admin, oauth.Scopes{Write(Keys)}, false},
+		{"nor whom to believe who somebody is", Admin, oauth.Scopes{Write(Connectors)}, false},
 		{"nor tenants", Admin, oauth.Scopes{Write(Tenants)}, false},
 		{"support ends sessions", Support, oauth.Scopes{Write(Sessions), Links}, true},
 		{"but disables nobody", Support, oauth.Scopes{Write(Users)}, false},
