@@ -94,6 +94,8 @@ func (c *checker) group(p *part, i int) {
 		f.Add(at+"id", "is not set")
 	case !printable(g.ID):
 		f.Add(at+"id", "must be %d visible characters at most, without spaces around them", maxName)
+	case strings.ContainsAny(g.ID, `/\`) || g.ID == "." || g.ID == "..":
+		f.Add(at+"id", "must have no slashes: it stands in the addresses of the administrators' API")
 	default:
 		c.groups.take(g.ID, owner{p, "groups", i, at + "id"}, "%s has this id")
 	}

@@ -12,6 +12,7 @@ import (
 	"dex/internal/admin/declare"
 	"dex/internal/base/clock"
 	"dex/internal/base/httpx"
+	"dex/internal/base/mail"
 	"dex/internal/base/seal"
 	"dex/internal/connector"
 	"dex/internal/connector/inventory"
@@ -19,7 +20,9 @@ import (
 	"dex/internal/domain/credential"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/session"
+	"dex/internal/domain/user"
 	"dex/internal/store"
+	"dex/web"
 )
 
 // Options say what stands under the API.
@@ -41,6 +44,8 @@ type Options struct {
 	// Rate and Strangers are how much callers may ask for, with a token and without;
 	// zero is a default.
 	Rate, Strangers api.Rate
+	// Letter writes mail to people; nil if none can be sent.
+	Letter func(web.Letter) (mail.Message, error)
 	// More are the nouns of the program that serves the API, Only if there are no others.
 	More []api.Noun
 	Only bool
@@ -67,6 +72,15 @@ func nouns(o Options) []api.Noun {
 		api.Sessions{
 			Sessions: of(o.DB, func(t *store.Tenant) session.Register { return t }),
 			Grants:   of(o.DB, func(t *store.Tenant) grant.Register { return t }),
+		}.Noun(),
+		api.Users{
+			People: of(o.DB, func(t *store.Tenant) api.PeopleStore { return t }),
+			Hasher: o.Hasher, Rules: o.Rules, Letter: o.Letter,
+		}.Noun(),
+		api.Groups{
+			Groups: of(o.DB, func(t *store.Tenant) user.Groups { return t }),
+			People: of(o.DB, func(t *store.Tenant) user.Directory { return t }),
+			Rules:  o.Rules,
 		}.Noun(),
 		api.Audit{History: of(o.DB, func(t *store.Tenant) audit.History { return t })}.Noun(),
 		api.Traces{Traces: of(o.DB, func(t *store.Tenant) audit.Traces { return t })}.Noun(),

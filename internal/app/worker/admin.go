@@ -15,7 +15,9 @@ import (
 	"dex/internal/app/operate"
 	"dex/internal/app/process"
 	"dex/internal/base/httpx"
+	"dex/internal/base/mail"
 	"dex/internal/domain/tenant"
+	"dex/web"
 )
 
 // listenToOperators opens the listener of the administrators' API; none if it is off.
@@ -93,6 +95,15 @@ func (w *Worker) Admin() (*api.Server, error) {
 		Address: cmp.Or(w.options.AdminAddress, "http://127.0.0.1"), Issuer: w.settings.Issuer,
 		Trusted: httpx.Proxies(w.settings.TrustedProxies), Rate: w.options.AdminRate, Strangers: w.options.AdminRate,
 		Kinds: w.options.Kinds, Outbound: w.client, Hasher: w.hasher,
-		Rules: declare.Rules{Algorithms: w.settings.Keys.Algorithms, Local: w.settings.NoDB || tenant.Loopback(w.home.url.Hostname())},
+		Rules:  declare.Rules{Algorithms: w.settings.Keys.Algorithms, Local: w.settings.NoDB || tenant.Loopback(w.home.url.Hostname())},
+		Letter: w.letters(),
 	})
+}
+
+// letters is what writes mail to people; nil if there is nothing to send it by.
+func (w *Worker) letters() func(web.Letter) (mail.Message, error) {
+	if w.settings.Mail.From == "" {
+		return nil
+	}
+	return w.pages.Write
 }
