@@ -33,7 +33,7 @@ func (t *tool) commands() []*cobra.Command {
 		t.clients(), t.connectors(), t.tenants(), t.plan(), t.apply(), t.export(),
 		t.newClient(), t.setConnectorConfigs(), t.getConnectorConfigs(),
 		t.keys(), t.state(), t.duties(), t.outbox(), t.bootstrap(),
-		t.sessions(), t.grants(), t.consents(), t.audit(), t.explain(),
+		t.users(), t.groups(), t.sessions(), t.grants(), t.consents(), t.audit(), t.explain(),
 		t.doctor(), t.upgrade(), t.backup(), t.restore(),
 		t.completion(), t.version(),
 	}

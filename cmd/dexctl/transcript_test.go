@@ -216,7 +216,7 @@ func (s *stage) meanwhile(words []string) {
 
 // What differs from run to run.
 var (
-	anID    = regexp.MustCompile(`\b(ses|gra|evt|sec)_[a-z0-9]{10,}`)
+	anID    = regexp.MustCompile(`\b(ses|gra|evt|sec|usr)_[a-z0-9]{10,}`)
 	aKey    = regexp.MustCompile(`(?m)^[A-Za-z0-9_-]{43}\b`)
 	aSchema = regexp.MustCompile(`schema \d+`)
 	aDevice = regexp.MustCompile(`\b[A-Z]{4}-[A-Z]{4}\b`)

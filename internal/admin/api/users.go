@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 
 	"dex/internal/admin/declare"
 	"dex/internal/admin/resource"
@@ -224,7 +225,7 @@ func (s Users) identities() Noun {
 	return Noun{
 		Handle(Route{
 			ID: "list-identities", Method: http.MethodGet, Path: "/users/{user}/identities", Scope: role.Read(role.Users),
-			Summary: "List what a user is known by", Description: "All of it, in one part.",
+			Summary: "List what a user is known by",
 		}, s.listIdentities),
 		Handle(Route{
 			ID: "link-identity", Method: http.MethodPost, Path: "/users/{user}/identities", Scope: write, Creates: true,
@@ -239,8 +240,8 @@ func (s Users) identities() Noun {
 	}
 }
 
-func (s Users) listIdentities(ctx context.Context, c *Call, in *OfUser) (*Answer[resource.List[resource.Identity]], error) {
-	kept, err := s.People(ctx, c.Tenant)
+func (s Users) listIdentities(ctx context.Context, c *Call, in *partOfUser) (*Answer[resource.List[resource.Identity]], error) {
+	kept, after, err := open(ctx, c, s.People, in.Paging)
 	if err != nil {
 		return nil, err
 	}
@@ -248,7 +249,11 @@ func (s Users) listIdentities(ctx context.Context, c *Call, in *OfUser) (*Answer
 	if err != nil {
 		return nil, err
 	}
-	return listed(c, a.Identities, "", wireIdentity), nil
+	key := func(i user.Identity) string { return i.ConnectorID + "\n" + i.Subject }
+	slices.SortFunc(a.Identities, func(x, y user.Identity) int { return strings.Compare(key(x), key(y)) })
+	rest := slices.DeleteFunc(a.Identities, func(i user.Identity) bool { return key(i) <= after })
+	some, next := cut(rest, in.Limit, key)
+	return listed(c, some, next, wireIdentity), nil
 }
 
 func (s Users) linkIdentity(ctx context.Context, c *Call, in *struct {
