@@ -9,11 +9,12 @@ import (
 
 	// What the program is made of, so that a change of it is known to be one of these
 	// tests, and they are run again.
+	_ "dex/internal/app/overlord"
 	_ "dex/internal/app/worker"
 )
 
-// worker is the path of the dex-worker under test.
-var worker string
+// worker and overlord are the paths of the programs under test.
+var worker, overlord string
 
 // TestMain builds the program once.
 func TestMain(m *testing.M) { os.Exit(run(m)) }
@@ -25,13 +26,13 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(dir) }()
-	worker = filepath.Join(dir, "dex-worker")
-	arguments := []string{"build", "-o", worker}
+	worker, overlord = filepath.Join(dir, "dex-worker"), filepath.Join(dir, "dex-overlord")
+	arguments := []string{"build", "-o", dir}
 	if raceDetector {
 		arguments = append(arguments, "-race")
 	}
-	if out, err := exec.Command("go", append(arguments, "dex/cmd/dex-worker")...).CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build dex-worker: %v\n%s", err, out)
+	if out, err := exec.Command("go", append(arguments, "dex/cmd/dex-worker", "dex/cmd/dex-overlord")...).CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "build the programs: %v\n%s", err, out)
 		return 1
 	}
 	defer closeChromium()

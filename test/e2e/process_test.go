@@ -38,14 +38,20 @@ const patience = 90 * time.Second
 // launch starts a dex-worker and does not wait for anything.
 func launch(t testing.TB, arguments ...string) *process {
 	t.Helper()
+	return launchProgram(t, worker, arguments...)
+}
+
+// launchProgram starts one of the programs and does not wait for anything.
+func launchProgram(t testing.TB, program string, arguments ...string) *process {
+	t.Helper()
 	p := &process{t: t, out: &recorder{}, log: &recorder{}, done: make(chan struct{})}
-	p.cmd = exec.Command(worker, arguments...)
+	p.cmd = exec.Command(program, arguments...)
 	p.cmd.Dir = t.TempDir()
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.log
 	// Nothing of our environment reaches it: a setting there would take part.
 	p.cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + p.cmd.Dir}
 	// Several run at once here, and one port is only one.
-	if !slices.Contains(arguments, "--admin-listen") {
+	if program == worker && !slices.Contains(arguments, "--admin-listen") {
 		p.cmd.Env = append(p.cmd.Env, "DEX_WORKER_ADMIN_LISTEN=127.0.0.1:0")
 	}
 	p.cmd.SysProcAttr = attributes()
@@ -67,7 +73,7 @@ func launch(t testing.TB, arguments ...string) *process {
 	t.Cleanup(func() {
 		p.kill()
 		if t.Failed() {
-			t.Logf("dex-worker %s said:\n%s%s", strings.Join(arguments, " "), p.out, p.log)
+			t.Logf("%s %s said:\n%s%s", filepath.Base(program), strings.Join(arguments, " "), p.out, p.log)
 		}
 	})
 	return p

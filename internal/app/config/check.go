@@ -161,7 +161,7 @@ func (l *loader) keySecrets(secrets []secret.Value, db Database) {
 		key, err := seal.ParseSecret(string(secrets[i]))
 		switch {
 		case err != nil:
-			l.Add(at, `must be 32 random bytes in base64, or file: and a path; make one with "openssl rand -base64 32"`)
+			l.Add(at, `must be 32 random bytes in base64, or file: and a path, or command: and a program; make one with "openssl rand -base64 32"`)
 		case seen[key.ID()]:
 			l.Add(at, "is the same as one before it")
 		default:
@@ -173,9 +173,13 @@ func (l *loader) keySecrets(secrets []secret.Value, db Database) {
 	}
 }
 
-// fromFile returns a secret that may stand in a file, which "file:" and a path then say.
-// If it cannot be read, it says so, and returns false.
+// fromFile returns a secret that may stand in a file, which "file:" and a path then
+// say, or that a program prints, which "command:" and its words say. If it cannot be
+// had, it says so, and returns false.
 func (l *loader) fromFile(at, text string) (string, bool) {
+	if words, ok := strings.CutPrefix(text, "command:"); ok {
+		return l.fromCommand(at, strings.Fields(words))
+	}
 	file, ok := strings.CutPrefix(text, "file:")
 	if !ok {
 		return text, true
@@ -186,6 +190,19 @@ func (l *loader) fromFile(at, text string) (string, bool) {
 		return "", false
 	}
 	return strings.TrimSpace(text), true
+}
+
+func (l *loader) fromCommand(at string, words []string) (string, bool) {
+	if len(words) == 0 {
+		l.Add(at, "names no program after command:")
+		return "", false
+	}
+	printed, err := l.run(words)
+	if err != nil {
+		l.Add(at, "cannot get it from %q: %s", words[0], err)
+		return "", false
+	}
+	return strings.TrimSpace(string(printed)), true
 }
 
 func checkExpiry(e Expiry, f *strict.Findings) {

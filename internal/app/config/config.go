@@ -37,6 +37,9 @@ type Source struct {
 	// ReadFile reads a file up to a limit, beyond which it fails. Nil reads
 	// from the machine.
 	ReadFile func(name string, limit int64) ([]byte, error)
+	// Run runs a program, by its words, and returns what it prints. Nil runs it on the
+	// machine.
+	Run func(words []string) ([]byte, error)
 }
 
 // Load puts the settings of dex-worker together and checks them. The error is of type
@@ -51,12 +54,16 @@ func assemble[S any](p *program[S], src Source) (*S, error) {
 	if src.ReadFile == nil {
 		src.ReadFile = readFile
 	}
+	if src.Run == nil {
+		src.Run = runCommand
+	}
 	l := loader{
 		Findings: strict.NewFindings(),
 		prefix:   p.prefix,
 		table:    p.table,
 		env:      environment(src.Environ),
 		read:     src.ReadFile,
+		run:      src.Run,
 	}
 	s := new(S)
 	v := reflect.ValueOf(s).Elem()
@@ -91,6 +98,7 @@ type loader struct {
 	table  []setting
 	env    map[string]string
 	read   func(name string, limit int64) ([]byte, error)
+	run    func(words []string) ([]byte, error)
 }
 
 // file reads the configuration file into s, and reports whether it could.

@@ -42,7 +42,7 @@ type Settings struct {
 	Issuer string `yaml:"issuer" format:"uri"`
 	// What the service is called on its pages.
 	Name string `yaml:"name" default:"dex"`
-	// The secrets that seal what the database keeps: 32 bytes each in base64, or file:PATH of a file that holds it. The first seals, all open. Required on Postgres. With SQLite one is made and kept in a file beside the database; with no_db it is forgotten at the end.
+	// The secrets that seal what the database keeps: 32 bytes each in base64, or file:PATH of a file that holds it, or command:PROGRAM of one that prints it. The first seals, all open. Required on Postgres. With SQLite one is made and kept in a file beside the database; with no_db it is forgotten at the end.
 	KeySecrets []secret.Value `yaml:"key_secrets" shared:"DEX_KEY_SECRETS"`
 
 	// The certificate chain in PEM with which the server speaks TLS itself. Leave it out behind a proxy that does.

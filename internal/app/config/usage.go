@@ -18,7 +18,7 @@ var (
 		"db_max_idle_conns":      "the most connections to the database that are kept while idle",
 		"issuer":                 "the public URL of this service, exactly as applications know it: https, or http on a loopback host; no slash at its end",
 		"name":                   "what the service is called on its pages",
-		"key_secrets":            "the secrets that seal what the database keeps: 32 bytes each in base64, or file:PATH of a file that holds it",
+		"key_secrets":            "the secrets that seal what the database keeps: 32 bytes each in base64, or file:PATH of a file that holds it, or command:PROGRAM of one that prints it",
 		"tls_cert_file":          "the certificate chain in PEM with which the server speaks TLS itself",
 		"tls_key_file":           "the private key of tls_cert_file in PEM",
 		"trusted_proxies":        "the networks whose X-Forwarded-For header is believed",
