@@ -141,7 +141,7 @@ func (t *Tenant) RotateKeys(ctx context.Context, c key.Changes, by audit.By) err
 // CompromiseKey implements [key.Desk]. The row stays, without its private half and
 // beyond its end, until the timeline removes it.
 func (t *Tenant) CompromiseKey(ctx context.Context, e key.Emergency, by audit.By) error {
-	return t.changeConfiguration(ctx, func(tx hand) error {
+	err := t.changeConfiguration(ctx, func(tx hand) error {
 		for _, step := range []struct{ id, query string }{
 			{e.Compromised, `
 				UPDATE signing_keys SET private = NULL, compromised_at = $3, unpublish_at = $3,
@@ -171,6 +171,13 @@ func (t *Tenant) CompromiseKey(ctx context.Context, e key.Emergency, by audit.By
 		event.Detail = map[string]string{"key": e.Compromised}
 		return t.witness(ctx, tx, by, event)
 	})
+	if err != nil {
+		return err
+	}
+	// The rings of this process learn of it by the version, as all others do by their
+	// looks at the database.
+	_, err = t.Self(ctx)
+	return err
 }
 
 func (t *Tenant) createKey(ctx context.Context, tx hand, k key.Key, now time.Time) error {
