@@ -297,7 +297,7 @@ func TestOfThreeOverlordsOneAtATimeDoesEachDuty(t *testing.T) {
 }
 
 func bootstrap(given string) string {
-	body, err := json.Marshal(resource.Bootstrap{Secret: given, Email: "ann@example.com", Name: "Ann", Password: "correct horse battery"})
+	body, err := json.Marshal(resource.Bootstrap{Secret: given, Email: "ann@example.com", Name: "Ann", Password: "meadow lantern 47 kestrel"})
 	if err != nil {
 		panic(err)
 	}
@@ -334,8 +334,8 @@ func TestTheFirstAdministratorIsMadeByTheSecretOfTheTerminal(t *testing.T) {
 	}
 	for name, test := range map[string]struct{ body, want string }{
 		"a wrong secret":  {bootstrap("dxb_x"), "dex-overlord bootstrap-secret"},
-		"a weak password": {strings.Replace(bootstrap(given), "correct horse battery", "short", 1), "12 characters"},
-		"their own name":  {strings.Replace(bootstrap(given), "correct horse battery", "ann@example.com", 1), "name of its owner"},
+		"a weak password": {strings.Replace(bootstrap(given), "meadow lantern 47 kestrel", "short", 1), "12 characters"},
+		"their own name":  {strings.Replace(bootstrap(given), "meadow lantern 47 kestrel", "ann@example.com", 1), "made of a name"},
 		"no mail address": {strings.Replace(bootstrap(given), "ann@example.com", "ann", 1), "mail address"},
 		"a client that is wrong": {
 			strings.Replace(bootstrap(given), `{`, `{"resources":{"clients":[{"id":"web","redirect_uri":"x"}]},`, 1), "resources.clients[0].redirect_uri",
@@ -377,7 +377,7 @@ func TestTheFirstAdministratorIsMadeByTheSecretOfTheTerminal(t *testing.T) {
 	if err != nil || c.User.Role != "owner" || !strings.HasPrefix(c.Hash, "$argon2id$") {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if strings.Contains(storetest.Dump(t, db), given) || strings.Contains(r.log.String(), given) || strings.Contains(r.log.String(), "correct horse") {
+	if strings.Contains(storetest.Dump(t, db), given) || strings.Contains(r.log.String(), given) || strings.Contains(r.log.String(), "meadow lantern") {
 		t.Error("the secret or the password is where it should not be")
 	}
 	if _, _, err := BootstrapSecret(t.Context(), &s); err == nil || !strings.Contains(err.Error(), "closed for good") {
