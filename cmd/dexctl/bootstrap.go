@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"net/http"
 	"os"
 	"strings"
@@ -46,7 +45,7 @@ clients and connectors are made too, from the same YAML that dexctl apply takes.
 					return badUse("%s: one document with clients and connectors is expected", resources)
 				}
 				form = forms[0].Below("resources")
-				b.Resources = json.RawMessage(form.JSON)
+				b.Resources = form.JSON
 			}
 			if b.Secret, err = t.secret("One-time secret: ", secretFile, false); err != nil {
 				return err
