@@ -53,7 +53,7 @@ type enterPage struct {
 	Action  string
 	Code    string
 	Problem string // a message key
-	Wait    int // seconds
+	Wait    int    // seconds
 }
 
 func (enterPage) Template() string { return "device/enter.html" }
