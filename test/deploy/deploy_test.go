@@ -67,7 +67,7 @@ var built = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	folder = dir
-	if err := os.Chmod(dir, 0o755); err != nil { //nolint:gosec // Others run what is in it.
+	if err := os.Chmod(dir, 0o755); err != nil {
 		return dir, err
 	}
 	cmd := exec.Command("go", "build", "-trimpath", "-ldflags=-s -w", "-o", dir+"/", "./cmd/...")

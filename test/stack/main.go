@@ -71,7 +71,7 @@ func start(ctx context.Context, dir string, p ports) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // Postgres, which is another user, looks into it.
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	build := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(dir, "bin")+"/", "./cmd/...")

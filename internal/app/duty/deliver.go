@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	"math/rand/v2" //nolint:depguard // It spreads load, and guards nothing.
 	"time"
 
 	"dex/internal/base/clock"
@@ -71,7 +71,7 @@ func (d deliverer) one(ctx context.Context, m outbox.Taken, total *outcome) erro
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	pause, more := outbox.Pause(m.Attempts, rand.Float64()) //nolint:gosec // It spreads load, and guards nothing.
+	pause, more := outbox.Pause(m.Attempts, rand.Float64())
 	switch {
 	case err == nil:
 		total.delivered++

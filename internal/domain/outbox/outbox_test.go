@@ -74,7 +74,7 @@ func TestIDsSortByTime(t *testing.T) {
 	if a, b := NewID(at), NewID(at.Add(time.Microsecond)); a >= b {
 		t.Errorf("%s comes before %s", b, a)
 	}
-	if NewID(at) == NewID(at) {
+	if first, second := NewID(at), NewID(at); first == second {
 		t.Error("two messages have one id")
 	}
 }
