@@ -176,7 +176,7 @@ backend workers
 func await(ctx context.Context, url string) error {
 	var last error
 	for {
-		answer, err := http.Get(url) //nolint:noctx // It is ours, and answers at once or not at all.
+		answer, err := http.Get(url)
 		if err == nil {
 			_ = answer.Body.Close()
 			if answer.StatusCode == http.StatusOK {
