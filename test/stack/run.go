@@ -18,8 +18,6 @@ import (
 	"syscall"
 	"time"
 
-	"go.yaml.in/yaml/v4"
-
 	"dex/test/postgres"
 )
 
@@ -82,6 +80,9 @@ func (s *stack) bring(ctx context.Context) error {
 	}
 	password, err := s.found(ctx)
 	if err != nil {
+		return err
+	}
+	if err := s.apply(ctx, "examples/stack", password); err != nil {
 		return err
 	}
 	return s.greet(password)
@@ -195,20 +196,15 @@ func await(ctx context.Context, url string) error {
 
 const administrator = "admin@example.com"
 
-// found makes the first administrator, and with them the clients and connectors of
-// examples/stack.
+// found makes the first administrator.
 func (s *stack) found(ctx context.Context) (password string, err error) {
 	secret, err := s.secret(ctx)
 	if err != nil {
 		return "", err
 	}
-	resources, err := examples("examples/stack")
-	if err != nil {
-		return "", err
-	}
 	password = rand.Text()
 	body, err := json.Marshal(map[string]any{
-		"secret": secret, "email": administrator, "username": "admin", "name": "The Administrator", "password": password, "resources": resources,
+		"secret": secret, "email": administrator, "username": "admin", "name": "The Administrator", "password": password,
 	})
 	if err != nil {
 		return "", err
@@ -243,25 +239,6 @@ func (s *stack) secret(ctx context.Context) (string, error) {
 		case <-time.After(100 * time.Millisecond):
 		}
 	}
-}
-
-// examples reads the files of a folder as one object.
-func examples(folder string) (map[string]any, error) {
-	files, err := filepath.Glob(filepath.Join(folder, "*.yaml"))
-	if err != nil || len(files) == 0 {
-		return nil, fmt.Errorf("there are no examples in %s: %w", folder, err)
-	}
-	all := map[string]any{}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			return nil, err
-		}
-		if err := yaml.Unmarshal(text, &all); err != nil {
-			return nil, fmt.Errorf("%s: %w", file, err)
-		}
-	}
-	return all, nil
 }
 
 // greet says that everything is there; whoever waits for it looks for the file.
