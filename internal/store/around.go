@@ -24,6 +24,7 @@ type around struct {
 	looks   []look    // what it found
 	list    []tenant.Tenant
 	newer   chan struct{} // closed when the list is another
+	lastAt  time.Time     // when the last look began that succeeded
 }
 
 // summary is what all tenants come to. Every change of a configuration makes the
@@ -130,6 +131,9 @@ func sameTenant(a, b tenant.Tenant) bool {
 // renew lets the tenants that are in use here be answered from memory for another
 // while. One whose change another process has made since is found by its version.
 func (db *DB) renew(looks []look, began time.Time) {
+	db.around.mu.Lock()
+	db.around.lastAt = began
+	db.around.mu.Unlock()
 	for _, k := range looks {
 		if t := db.known(k.tenant.ID); t != nil {
 			k.began = began
@@ -145,4 +149,12 @@ func (db *DB) forgetTenants(gone []string) {
 	for _, id := range gone {
 		delete(db.tenants, id)
 	}
+}
+
+// LookedAt returns when the last look around began, by this machine's clock; the zero
+// time if there was none.
+func (db *DB) LookedAt() time.Time {
+	db.around.mu.Lock()
+	defer db.around.mu.Unlock()
+	return db.around.lastAt
 }

@@ -42,7 +42,9 @@ func (h hand) exec(ctx context.Context, query string, args ...any) (int64, error
 	if h.tx == nil {
 		h.db.counted.commits.Add(1)
 	}
+	ctx, told := h.db.follow(ctx)
 	done, err := h.run(ctx, query, args)
+	end(told, err)
 	if err != nil {
 		return 0, h.db.explain(ctx, err)
 	}
@@ -56,6 +58,8 @@ func (h hand) query(ctx context.Context, query string, args ...any) (rows, error
 		return rows{}, err
 	}
 	h.db.counted.statements.Add(1)
+	ctx, told := h.db.follow(ctx)
+	defer func() { end(told, err) }()
 	r, err := h.ask(ctx, query, args) //nolint:rowserrcheck // Whoever reads the rows does.
 	return rows{Rows: r, ctx: ctx, db: h.db}, h.db.explain(ctx, err)
 }

@@ -25,6 +25,7 @@ import (
 
 	"dex/internal/base/clock"
 	"dex/internal/base/fault"
+	"dex/internal/base/measure"
 	"dex/internal/base/seal"
 	"dex/internal/connector"
 	"dex/internal/connector/founding"
@@ -93,7 +94,9 @@ type Options struct {
 	// MaxTraces is how many traces of attempts are kept of a tenant; zero is
 	// 100,000.
 	MaxTraces int
-	Log       *slog.Logger
+	// Tracer follows each statement; nil for nobody.
+	Tracer measure.Tracer
+	Log    *slog.Logger
 }
 
 const (
@@ -185,6 +188,28 @@ type Work struct {
 // for the tests that hold it to its budget.
 func (db *DB) Work() Work {
 	return Work{Statements: db.counted.statements.Load(), Commits: db.counted.commits.Load()}
+}
+
+// Pool is how the connections stand that this process has to the database.
+type Pool struct {
+	Max, InUse, Idle int
+	Waits            int64 // how often somebody had to wait for one
+	Waited           time.Duration
+}
+
+// Pool returns how the connections stand.
+func (db *DB) Pool() Pool {
+	var p Pool
+	pools := []*sql.DB{db.pools.write}
+	if db.pools.read != db.pools.write {
+		pools = append(pools, db.pools.read)
+	}
+	for _, pool := range pools {
+		s := pool.Stats()
+		p.Max, p.InUse, p.Idle = p.Max+s.MaxOpenConnections, p.InUse+s.InUse, p.Idle+s.Idle
+		p.Waits, p.Waited = p.Waits+s.WaitCount, p.Waited+s.WaitDuration
+	}
+	return p
 }
 
 // Tenant is one tenant's view of the database: it sees nothing else.

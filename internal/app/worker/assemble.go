@@ -79,7 +79,7 @@ func (w *Worker) put(ctx context.Context, s *site) (*parts, error) {
 	if err := w.firstKeys(ctx, p.ring); err != nil {
 		return nil, err
 	}
-	p.roster = &roster.Roster{Store: t, Kinds: w.options.Kinds, Clock: clk, Env: connector.Env{
+	p.roster = &roster.Roster{Store: t, Kinds: w.options.Kinds, Clock: clk, Tracer: w.tracer(), Env: connector.Env{
 		Issuer: s.issuer, Client: w.client, Clock: clk, Log: w.log.With("tenant", s.id),
 		Credentials: t, Hasher: w.hasher,
 	}}
@@ -125,7 +125,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		Issuer: issuer, Base: base, Origin: origin, Lifetimes: lifetimes,
 		Roster: p.roster, Clients: t, Users: t, Sessions: t, Grants: t, Traces: t, Desk: desk,
 		Jar: attempts, Posted: carry.Jar[url.Values]{Box: w.keys.Box(s.purpose("posted")), Cookies: cookies, Name: "dex_posted_"},
-		Devices: w.keys.Box(s.purpose("device")), Cookies: cookies, Pages: pages, Clock: clk,
+		Devices: w.keys.Box(s.purpose("device")), Cookies: cookies, Pages: pages, Clock: clk, Meter: w.meter(s.id),
 	}).Routes(mux, onError)
 	(&logout.Handler{
 		Issuer: issuer, Base: base, Origin: origin, Clients: t, Sessions: t, Roster: p.roster, Find: p.ring.Find,
@@ -148,7 +148,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 	(&token.Handler{
 		Issuer: issuer, Lifetimes: lifetimes, Clients: t, Grants: t, Desk: desk,
 		Mint: minter, Refresh: refresh, Ring: p.ring, Clock: clk, Types: types,
-		Devices: t, UserCodes: userCodes,
+		Devices: t, UserCodes: userCodes, Meter: w.meter(s.id),
 	}).Routes(mux)
 	(&userinfo.Handler{
 		Issuer: issuer, Clients: t, Grants: t, Desk: desk, Ring: p.ring, Clock: clk,

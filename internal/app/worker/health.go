@@ -30,6 +30,10 @@ func (w *Worker) dispatch(rw http.ResponseWriter, r *http.Request) {
 // serve answers for the tenant that a request is for.
 func (w *Worker) serve(rw http.ResponseWriter, r *http.Request) {
 	s, below, known := w.sites.find(r)
+	if w.metrics != nil {
+		end := w.metrics.Begin()
+		defer end(rw, below)
+	}
 	switch {
 	case !known:
 		httpx.Misdirected(rw, w.settings.Issuer)
@@ -40,6 +44,11 @@ func (w *Worker) serve(rw http.ResponseWriter, r *http.Request) {
 	case !w.serving.Load():
 		comeBack(rw, "This service is starting. Please try again in a moment.")
 		return
+	}
+	if w.tracing != nil {
+		followed, done := w.tracing.Request(r, below, s.id)
+		defer done(rw)
+		r = followed
 	}
 	if s != w.home {
 		httpx.Annotate(r.Context(), slog.String("tenant", s.id))

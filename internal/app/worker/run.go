@@ -40,7 +40,11 @@ func Run(ctx context.Context, s *config.Settings, out, logTo io.Writer) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	w, err := New(s, Options{Log: log, Admin: admin, AdminAddress: adminAddress(s, admin), Terminal: process.Terminal(out)})
+	measured, err := listenToMetrics(ctx, s)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	w, err := New(s, Options{Log: log, Admin: admin, AdminAddress: adminAddress(s, admin), Metrics: measured, Terminal: process.Terminal(out)})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

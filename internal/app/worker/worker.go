@@ -15,11 +15,14 @@ import (
 
 	"dex/internal/admin/api"
 	"dex/internal/app/config"
+	"dex/internal/app/metrics"
 	"dex/internal/app/office"
 	"dex/internal/app/process"
+	"dex/internal/app/tracing"
 	"dex/internal/base/clock"
 	"dex/internal/base/fault"
 	"dex/internal/base/httpx"
+	"dex/internal/base/measure"
 	"dex/internal/base/seal"
 	"dex/internal/connector"
 	"dex/internal/connector/all"
@@ -41,6 +44,7 @@ type Options struct {
 	AdminAddress string       // of it, as its clients know it
 	AdminRate    api.Rate     // of its callers; zero is its default
 	Terminal     io.Writer    // where whoever installs dex looks; nil if nobody does
+	Metrics      net.Listener // where metrics are asked for; nil for none
 }
 
 // Worker is the user-facing server.
@@ -60,6 +64,8 @@ type Worker struct {
 	pages   *web.Renderer
 	home    *site // of the default tenant, to which the settings belong
 	sites   *sites
+	metrics *metrics.Metrics // nil if nobody wants to know
+	tracing *tracing.Tracing // nil if nobody wants to know
 }
 
 // patience is how long a request may take: a provider that is asked has ten
@@ -87,6 +93,15 @@ func New(s *config.Settings, o Options) (*Worker, error) {
 	}
 	w := &Worker{settings: s, options: o, log: o.Log, home: home, keys: keys, hasher: credential.NewArgon2(0), client: outward(s)}
 	w.sites = newSites(home, w.put, func(id, why string) { w.log.Warn("a tenant is not served", "tenant", id, "why", why) })
+	if s.OTLPEndpoint != "" {
+		if w.tracing, err = tracing.New(context.Background(), s.OTLPEndpoint, "dex-worker", w.log); err != nil {
+			return nil, err
+		}
+		w.hasher.Tracer = w.tracing
+	}
+	if s.MetricsListen != "" {
+		w.metrics = metrics.New("dex-worker", metrics.Sources{Store: w.measured, Serving: w.standing})
+	}
 	w.wait("it has just been started")
 	return w, nil
 }
@@ -109,7 +124,7 @@ func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	var beside sync.WaitGroup
-	failed := make(chan error, 2)
+	failed := make(chan error, 3)
 	beside.Go(func() {
 		err := w.open(ctx)
 		switch {
@@ -123,6 +138,14 @@ func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
 	if w.options.Admin != nil {
 		beside.Go(func() {
 			if err := w.serveAdmin(ctx, w.options.Admin); err != nil && ctx.Err() == nil {
+				failed <- err
+				stop()
+			}
+		})
+	}
+	if w.options.Metrics != nil {
+		beside.Go(func() {
+			if err := w.serveMetrics(ctx, w.options.Metrics); err != nil && ctx.Err() == nil {
 				failed <- err
 				stop()
 			}
@@ -142,10 +165,24 @@ func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
 
 // Close lets go of the database.
 func (w *Worker) Close() error {
-	if w.db == nil || w.db == w.options.DB {
+	var err error
+	if w.tracing != nil {
+		if err := w.tracing.Close(); err != nil {
+			w.log.Warn("the last traces could not be sent", "error", err)
+		}
+	}
+	if w.db != nil && w.db != w.options.DB {
+		err = w.db.Close()
+	}
+	return err
+}
+
+// tracer returns what follows requests; nil if nobody wants to know.
+func (w *Worker) tracer() measure.Tracer {
+	if w.tracing == nil {
 		return nil
 	}
-	return w.db.Close()
+	return w.tracing
 }
 
 // pause is how long to wait before what is missing is looked for again.
@@ -209,7 +246,8 @@ func (w *Worker) openStore(ctx context.Context) (*store.DB, error) {
 		address = "sqlite::memory:"
 	}
 	return store.Open(ctx, store.Options{
-		URL: address, Keys: w.keys, Clock: w.options.Clock, Log: w.log,
+		Tracer: w.tracer(),
+		URL:    address, Keys: w.keys, Clock: w.options.Clock, Log: w.log,
 		MaxOpen: w.settings.DBMaxOpenConns, MaxIdle: w.settings.DBMaxIdleConns,
 	})
 }

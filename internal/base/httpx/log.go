@@ -172,3 +172,21 @@ func started(w http.ResponseWriter) bool {
 		w = inner.Unwrap()
 	}
 }
+
+// Answered returns the status of the answer, as far as [Log] has seen it; 0 if it is
+// not around the handler.
+func Answered(w http.ResponseWriter) int {
+	for {
+		if rec, ok := w.(*recorder); ok {
+			if rec.status == 0 {
+				return http.StatusOK // as net/http will send it
+			}
+			return rec.status
+		}
+		inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return 0
+		}
+		w = inner.Unwrap()
+	}
+}

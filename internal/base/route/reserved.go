@@ -5,7 +5,7 @@ import "strings"
 // all are the routes of the public server.
 var all = []string{
 	Discovery, Keys, Authorize, Consent, Login, Callback, Device, Token, DeviceRequest, Userinfo, Revoke, Introspect,
-	Logout, Static, Live, Ready,
+	Logout, AccountPassword, Static, Live, Ready,
 }
 
 // Reserved reports whether a part of a path is the first part of a route. No issuer

@@ -15,6 +15,7 @@ import (
 
 	"dex/internal/base/clock"
 	"dex/internal/base/fault"
+	"dex/internal/base/measure"
 	"dex/internal/connector"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/user"
@@ -34,6 +35,8 @@ type Roster struct {
 	Kinds []connector.Kind
 	Env   connector.Env // of which each connector gets its own copy, with its ID
 	Clock clock.Clock
+	// Tracer follows each call; nil for nobody.
+	Tracer measure.Tracer
 
 	mu   sync.Mutex
 	open map[string]*Connector
@@ -45,6 +48,7 @@ type Connector struct {
 	inner connector.Connector
 	err   error // why it cannot be opened
 	clock clock.Clock
+	trace measure.Tracer
 	seats chan struct{} // nil if it bounds itself
 
 	mu       sync.Mutex
@@ -108,7 +112,7 @@ func (r *Roster) opened(c connector.Configured) *Connector {
 	if o, ok := r.open[c.ID]; ok && same(o.Configured, c) {
 		return o
 	}
-	o := &Connector{Configured: c, clock: r.Clock}
+	o := &Connector{Configured: c, clock: r.Clock, trace: r.Tracer}
 	kind, _ := r.kind(c.Kind)
 	if !kind.BoundsItself {
 		o.seats = make(chan struct{}, atOnce)
@@ -220,7 +224,9 @@ func call[T any](ctx context.Context, c *Connector, f func(context.Context) (T, 
 	defer leave()
 	ctx, cancel := context.WithTimeout(ctx, deadline)
 	defer cancel()
+	ctx, done := measure.Begin(ctx, c.trace, "connector", c.ID)
 	answer, err = f(ctx)
+	done(err)
 	c.record(ctx, err)
 	return answer, err
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"dex/internal/base/fault"
+	"dex/internal/base/measure"
 )
 
 // MaxPassword is the length of the longest password, in bytes.
@@ -34,6 +35,9 @@ const (
 // cores; that many blocks of memory are all that is ever in use. Who does not get
 // a turn waits in line, and who does not fit in the line is told to come back.
 type Argon2 struct {
+	// Tracer follows each hash, with the wait for its turn; nil for nobody.
+	Tracer measure.Tracer
+
 	slots chan struct{}
 	line  chan struct{}
 }
@@ -50,8 +54,17 @@ func NewArgon2(atOnce int) *Argon2 {
 	}
 }
 
+// Load returns how many hashes are being made or verified, how many wait for their
+// turn, and how many run at once at most.
+func (a *Argon2) Load() (running, waiting, most int) {
+	running = len(a.slots)
+	return running, max(0, len(a.line)-running), cap(a.slots)
+}
+
 // inTurn runs f when it is its turn.
-func (a *Argon2) inTurn(ctx context.Context, f func()) error {
+func (a *Argon2) inTurn(ctx context.Context, f func()) (err error) {
+	ctx, done := measure.Begin(ctx, a.Tracer, "hash", "password")
+	defer func() { done(err) }()
 	if err := ctx.Err(); err != nil {
 		return err
 	}

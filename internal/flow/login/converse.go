@@ -12,6 +12,7 @@ import (
 	"dex/internal/base/carry"
 	"dex/internal/base/fault"
 	"dex/internal/base/httpx"
+	"dex/internal/base/measure"
 	"dex/internal/base/route"
 	"dex/internal/connector"
 	"dex/internal/connector/roster"
@@ -84,6 +85,7 @@ func (h *Handler) submit(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if form.Get("cancel") != "" {
+		h.tell(a, c, measure.Cancelled)
 		return h.giveUp(w, r, a, "the person gave up")
 	}
 	return h.goOn(w, r, a, c, form)
@@ -163,8 +165,14 @@ func (h *Handler) goOn(w http.ResponseWriter, r *http.Request, a *attempt, c *ro
 // person was turned down.
 func (h *Handler) failed(w http.ResponseWriter, r *http.Request, a *attempt, c *roster.Connector, err error) error {
 	if errors.Is(err, connector.ErrRefused) {
+		h.tell(a, c, measure.Cancelled)
 		httpx.LogError(r.Context(), err)
 		return h.giveUp(w, r, a, c.ID+": "+err.Error())
+	}
+	if fault.Is(err, fault.Throttled) {
+		h.tell(a, c, measure.Throttled)
+	} else {
+		h.tell(a, c, measure.Failed)
 	}
 	acted := len(a.Answered.ConnectorState) > 0 // the browser had left, and came back
 	a.Note(h.Clock.Now(), "connector", c.ID+" failed: "+err.Error())
@@ -188,7 +196,12 @@ func (h *Handler) prompt(w http.ResponseWriter, r *http.Request, a *attempt, c *
 	if p == nil {
 		return fmt.Errorf("connector %s says neither who it is nor what to do", c.ID)
 	}
-	if p.Form != nil && p.Form.Problem != "" && p.Form.Wait == 0 {
+	switch {
+	case p.Form == nil || p.Form.Problem == "":
+	case p.Form.Wait > 0:
+		h.tell(a, c, measure.Throttled)
+	default:
+		h.tell(a, c, measure.Wrong)
 		h.keepTrace(r.Context(), a) // the person has tried
 	}
 	a.Answered.ConnectorState = p.State

@@ -11,6 +11,7 @@ import (
 
 	"dex/internal/base/fault"
 	"dex/internal/base/httpx"
+	"dex/internal/base/measure"
 	"dex/internal/base/secret"
 	"dex/internal/connector"
 	"dex/internal/connector/roster"
@@ -40,11 +41,14 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, a *attempt, c *
 		}
 	}
 	if refused(err) {
+		h.tell(a, c, measure.Refused)
 		return h.turnDown(r, a, c, step.Identity.Subject, err)
 	}
 	if err != nil {
+		h.tell(a, c, measure.Failed)
 		return err
 	}
+	h.tell(a, c, measure.Success)
 	a.Note(h.Clock.Now(), "account", opened.UserID)
 	a.Answered.SessionID, a.Answered.ConnectorState = opened.ID, nil
 	if err := h.Cookies.Set(w, session.Cookie, string(cookie), 0); err != nil {
@@ -52,6 +56,11 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, a *attempt, c *
 	}
 	h.remember(w, r, opened.UserID)
 	return h.comeBack(w, r, a)
+}
+
+// tell tells how the attempt went on.
+func (h *Handler) tell(a *attempt, c *roster.Connector, result measure.Result) {
+	measure.Login(h.Meter, c.ID, a.client.ID, result)
 }
 
 // turnDown ends the attempt of somebody whose identity was proven, and who may not

@@ -14,6 +14,7 @@ import (
 	"dex/internal/base/clock"
 	"dex/internal/base/fault"
 	"dex/internal/base/httpx"
+	"dex/internal/base/measure"
 	"dex/internal/base/route"
 	"dex/internal/base/seal"
 	"dex/internal/connector/roster"
@@ -44,6 +45,7 @@ type Handler struct {
 	Posted   carry.Jar[url.Values] // answers that came as a form from another site
 	Devices  *seal.Box
 	Cookies  httpx.Cookies
+	Meter    measure.Meter
 	Pages    *web.Renderer
 	Clock    clock.Clock
 }

@@ -15,6 +15,7 @@ import (
 	"dex/internal/base/clock"
 	"dex/internal/base/fault"
 	"dex/internal/base/httpx"
+	"dex/internal/base/measure"
 	"dex/internal/base/route"
 	"dex/internal/base/seal"
 	"dex/internal/domain/client"
@@ -40,6 +41,7 @@ type Handler struct {
 	Types     []Grant // the grant types that are served
 	Devices   grant.DeviceStore
 	UserCodes *seal.MACKey // what people type is kept as a MAC
+	Meter     measure.Meter
 }
 
 // Grant turns one kind of proof into what the client is entitled to.
@@ -87,6 +89,21 @@ func (h *Handler) preflight(w http.ResponseWriter, r *http.Request) error {
 
 // serve answers a token request, RFC 6749 section 3.2.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
+	var asked asked
+	err := h.exchange(w, r, &asked)
+	code := ""
+	if err != nil {
+		code = string(translate(err).Code)
+	}
+	measure.Token(h.Meter, asked.grantType, asked.client, code)
+	return err
+}
+
+// asked is what is known of a request: only what is configured.
+type asked struct{ client, grantType string }
+
+// exchange answers a token request, and notes what becomes known of it.
+func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, a *asked) error {
 	form, err := httpx.ReadForm(w, r, httpx.DefaultFormLimit)
 	if err != nil {
 		return err
@@ -95,6 +112,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	a.client = c.ID
 	req, err := oauth.ParseTokenRequest(form)
 	if err != nil {
 		return err
@@ -104,6 +122,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	a.grantType = g.Type()
 	e, err := g.Redeem(r.Context(), c, req)
 	if err != nil {
 		return err
