@@ -1,11 +1,28 @@
 package metrics
 
 import (
+	"context"
+	"log/slog"
+	"net"
 	"net/http"
 	"net/http/pprof"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"dex/internal/base/httpx"
 )
+
+// profileTime is how long a profile may take.
+const profileTime = 2 * time.Minute
+
+// Serve answers at a listener of its own until ctx is done.
+func (m *Metrics) Serve(ctx context.Context, listener net.Listener, log *slog.Logger) error {
+	log.Info("the metrics are listening", "address", listener.Addr().String())
+	server := httpx.NewServer(m.Handler(), log)
+	server.WriteTimeout = profileTime
+	return httpx.Serve(ctx, listener, server, time.Second)
+}
 
 // Handler serves the metrics, and what a profiler asks for. It is for a listener of
 // its own, which only those reach who run the service: a profile tells much.

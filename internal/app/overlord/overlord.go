@@ -17,6 +17,7 @@ import (
 	"dex/internal/app/config"
 	"dex/internal/app/delivery"
 	"dex/internal/app/duty"
+	"dex/internal/app/metrics"
 	"dex/internal/app/office"
 	"dex/internal/app/operate"
 	"dex/internal/app/process"
@@ -46,6 +47,7 @@ type Overlord struct {
 
 	settings *config.Overlord
 	log      *slog.Logger
+	metrics  net.Listener // where metrics are asked for; nil for none
 	keys     *seal.Ring
 	terminal io.Writer // nil if nobody looks
 	address  string    // of the API
@@ -86,6 +88,14 @@ func Run(ctx context.Context, s *config.Overlord, out, logTo io.Writer) error {
 		}
 		return err
 	}
+	if s.MetricsListen != "" {
+		if o.metrics, err = process.Listen(ctx, s.MetricsListen, "metrics-listen", "", ""); err != nil {
+			if listener != nil {
+				err = errors.Join(err, listener.Close())
+			}
+			return err
+		}
+	}
 	if err = o.Serve(ctx, listener); errors.Is(err, context.Canceled) {
 		return nil
 	}
@@ -105,6 +115,13 @@ func (o *Overlord) Serve(ctx context.Context, listener net.Listener) error {
 		}
 		stop()
 	})
+	if o.metrics != nil {
+		beside.Go(func() {
+			if err := metrics.New("dex-overlord", metrics.Sources{Store: o.measured}).Serve(ctx, o.metrics, o.log); err != nil && ctx.Err() == nil {
+				o.log.Error("the metrics cannot be asked for any more", "error", err)
+			}
+		})
+	}
 	var err error
 	if listener != nil {
 		o.address = "http://" + listener.Addr().String()
@@ -122,6 +139,14 @@ func (o *Overlord) Serve(ctx context.Context, listener net.Listener) error {
 		err = errors.Join(err, db.Close())
 	}
 	return errors.Join(failed, err)
+}
+
+// measured returns the database, as soon as there is one.
+func (o *Overlord) measured() metrics.Database {
+	if db := o.db.Load(); db != nil {
+		return db
+	}
+	return nil
 }
 
 // wait says what is waited for.

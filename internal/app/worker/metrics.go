@@ -9,7 +9,6 @@ import (
 	"dex/internal/app/config"
 	"dex/internal/app/metrics"
 	"dex/internal/app/process"
-	"dex/internal/base/httpx"
 	"dex/internal/base/measure"
 )
 
@@ -31,17 +30,6 @@ func (w *Worker) meter(tenantID string) measure.Meter {
 
 // MetricsHandler answers who reads the metrics, and profilers.
 func (w *Worker) MetricsHandler() http.Handler { return w.metrics.Handler() }
-
-// serveMetrics answers at a listener of its own until ctx is done.
-func (w *Worker) serveMetrics(ctx context.Context, listener net.Listener) error {
-	w.log.Info("the metrics are listening", "address", listener.Addr().String())
-	server := httpx.NewServer(w.MetricsHandler(), w.log)
-	server.WriteTimeout = profileTime
-	return httpx.Serve(ctx, listener, server, time.Second)
-}
-
-// profileTime is how long a profile may take.
-const profileTime = 2 * time.Minute
 
 // measured returns the database, as soon as there is one.
 func (w *Worker) measured() metrics.Database {

@@ -145,7 +145,7 @@ func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	if w.options.Metrics != nil {
 		beside.Go(func() {
-			if err := w.serveMetrics(ctx, w.options.Metrics); err != nil && ctx.Err() == nil {
+			if err := w.metrics.Serve(ctx, w.options.Metrics, w.log); err != nil && ctx.Err() == nil {
 				failed <- err
 				stop()
 			}
