@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -28,7 +29,6 @@ import (
 	"dex/internal/domain/system"
 	"dex/internal/protocol/jose"
 	"dex/internal/store"
-	"log/slog"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")

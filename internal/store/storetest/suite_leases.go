@@ -138,6 +138,19 @@ var leasePromises = []promise{
 		list, _ = db.CurrentTenants()
 		same(w, "tenants at last", len(list), 50)
 	}},
+	{"how the connections stand, and when was last looked around, can be asked", func(_ *testing.T, w *world) {
+		db := w.another()
+		same(w, "looked around before the first look", db.LookedAt().IsZero(), true)
+		before := clock.System{}.Now()
+		w.ok(db.LookAround(w.ctx))
+		if at := db.LookedAt(); at.Before(before) || at.After(clock.System{}.Now()) {
+			w.Errorf("the last look began at %v", at)
+		}
+		p := db.Pool()
+		if p.Max < 1 || p.InUse > 1 || p.Idle < 1 || p.Idle > p.Max || p.Waited < 0 {
+			w.Errorf("after a look, with nobody asking but who keeps a database in memory: %+v", p)
+		}
+	}},
 	{"a tenant that comes while another goes is found", func(_ *testing.T, w *world) {
 		db := w.another()
 		Tenant(w, db)
