@@ -72,7 +72,7 @@ clients:
 
 func TestFilesArePlannedAppliedAndExported(t *testing.T) {
 	t.Parallel()
-	d := atDesk(t, "admin")
+	d := atDesk(t, "owner")
 	file := d.file("stack.yaml", stackFile)
 	d.run("", "plan", "-f", file).expect(t, ctl.BadUse, "", "stack.yaml:4:78: connectors[0].config.client_secret: the environment variable UPSTREAM_SECRET is not set")
 	d.env["UPSTREAM_SECRET"] = "upstream-secret"
@@ -115,7 +115,7 @@ func TestFilesArePlannedAppliedAndExported(t *testing.T) {
 
 func TestMistakesInFilesAreToldAllAtOnceWithTheirPlaces(t *testing.T) {
 	t.Parallel()
-	d := atDesk(t, "admin")
+	d := atDesk(t, "owner")
 	folder := t.TempDir()
 	for name, text := range map[string]string{
 		"a.yaml": "clients:\n- id: grafana\n  redirect_uris: [https://grafana.example.com/login]\n",
@@ -137,7 +137,7 @@ func TestMistakesInFilesAreToldAllAtOnceWithTheirPlaces(t *testing.T) {
 
 func TestClientsAreManagedFromTheCommandLine(t *testing.T) {
 	t.Parallel()
-	d := atDesk(t, "admin")
+	d := atDesk(t, "owner")
 	made := d.run("", "clients", "create", "--id", "grafana", "--name", "Grafana", "--redirect-uri", "https://grafana.example.com/login")
 	made.expect(t, ctl.Done, "*", "Client grafana is made.", "Keep its secret now")
 	if !strings.HasPrefix(made.out, "dxk_") {
@@ -166,7 +166,7 @@ func TestClientsAreManagedFromTheCommandLine(t *testing.T) {
 
 func TestConnectorsAreManagedFromTheCommandLine(t *testing.T) {
 	t.Parallel()
-	d := atDesk(t, "admin")
+	d := atDesk(t, "owner")
 	guests := d.file("guests.yaml", "id: guests\nkind: mock\nconfig:\n  users: [{login: gast}]\n")
 	d.run("", "connectors", "test", "--file", guests).expect(t, ctl.Done, "")
 	d.run("", "connectors", "create", "--file", guests).expect(t, ctl.Done, "", "Connector guests is made.")
@@ -178,7 +178,7 @@ func TestConnectorsAreManagedFromTheCommandLine(t *testing.T) {
 
 func TestTheCommandsOfTheFirstDexWork(t *testing.T) {
 	t.Parallel()
-	d := atDesk(t, "admin")
+	d := atDesk(t, "owner")
 	got := d.run("", "new-client", "--id", "example-app", "http://127.0.0.1:5555/callback", "https://app.example.com/a?b=c&d")
 	got.expect(t, ctl.Done, "*")
 	want := regexp.MustCompile(`^DEX_APP_CLIENT_ID=example-app\nDEX_APP_CLIENT_SECRET=dxk_[A-Z2-7]{52}\nDEX_APP_REDIRECTURL_0=http://127\.0\.0\.1:5555/callback\nDEX_APP_REDIRECTURL_1='https://app\.example\.com/a\?b=c&d'\n$`)
@@ -208,7 +208,7 @@ func TestTenantsAreManagedFromTheCommandLine(t *testing.T) {
 
 func TestTheExampleStackIsApplied(t *testing.T) {
 	t.Parallel()
-	d := atDesk(t, "admin")
+	d := atDesk(t, "owner")
 	stack := filepath.Join("..", "..", "examples", "stack")
 	d.run("", "apply", "--file", stack, "--yes").expect(t, ctl.Done, "*", "never shown again")
 	d.run("", "plan", "--file", stack, "--prune").expect(t, ctl.Done, "There is nothing to change.\n")

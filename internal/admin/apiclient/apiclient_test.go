@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -17,12 +18,21 @@ import (
 
 // server answers each request by the next of the functions, and the last one from
 // then on.
-func server(t *testing.T, answers ...http.HandlerFunc) (*Client, *[]*http.Request) {
+func server(t *testing.T, answers ...http.HandlerFunc) (c *Client, seen func() []*http.Request) {
 	t.Helper()
-	var seen []*http.Request
+	var mu sync.Mutex
+	var all []*http.Request
+	seen = func() []*http.Request {
+		mu.Lock()
+		defer mu.Unlock()
+		return slices.Clone(all)
+	}
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		seen = append(seen, r)
-		answers[min(len(seen), len(answers))-1](w, r)
+		mu.Lock()
+		all = append(all, r.Clone(context.Background()))
+		n := len(all)
+		mu.Unlock()
+		answers[min(n, len(answers))-1](w, r)
 	}))
 	t.Cleanup(s.Close)
 	c, err := New(Options{URL: s.URL + "/", HTTP: s.Client(), Tokens: &tokens{}, Tenant: "acme"})
@@ -30,7 +40,7 @@ func server(t *testing.T, answers ...http.HandlerFunc) (*Client, *[]*http.Reques
 		t.Fatal(err)
 	}
 	c.wait = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
-	return c, &seen
+	return c, seen
 }
 
 type tokens struct{ n int }
@@ -82,14 +92,14 @@ func TestACallIsTriedAgainWhereItDoesNoHarm(t *testing.T) {
 			c, seen := server(t, tt.first, body(`{"name":"it"}`))
 			tt.request.Path = "/things"
 			got, meta, err := Do[thing](t.Context(), c, tt.request)
-			if len(*seen) != tt.calls {
-				t.Fatalf("%d calls, want %d (%v)", len(*seen), tt.calls, err)
+			if len(seen()) != tt.calls {
+				t.Fatalf("%d calls, want %d (%v)", len(seen()), tt.calls, err)
 			}
 			if (tt.calls == 2) != (err == nil && got.Name == "it" && meta.ETag == `"7"`) {
 				t.Errorf("got %v, %+v, %v", got, meta, err)
 			}
 			keys := map[string]bool{}
-			for _, r := range *seen {
+			for _, r := range seen() {
 				keys[r.Header.Get("Idempotency-Key")] = true
 				if r.URL.Query().Get("tenant") != "acme" {
 					t.Errorf("the tenant is missing: %s", r.URL)
@@ -105,8 +115,8 @@ func TestACallIsTriedAgainWhereItDoesNoHarm(t *testing.T) {
 func TestACallGivesUp(t *testing.T) {
 	c, seen := server(t, problem(503, resource.Unavailable))
 	_, _, err := Do[thing](t.Context(), c, Request{Method: "GET", Path: "/things"})
-	if p, ok := errors.AsType[*resource.Problem](err); !ok || p.Code != resource.Unavailable || len(*seen) != tries {
-		t.Errorf("after %d calls: %v", len(*seen), err)
+	if p, ok := errors.AsType[*resource.Problem](err); !ok || p.Code != resource.Unavailable || len(seen()) != tries {
+		t.Errorf("after %d calls: %v", len(seen()), err)
 	}
 }
 
@@ -114,7 +124,7 @@ func TestARefusedTokenIsRenewedOnce(t *testing.T) {
 	c, seen := server(t, problem(401, resource.Unauthenticated))
 	_, _, err := Do[thing](t.Context(), c, Request{Method: "GET", Path: "/things"})
 	var used []string
-	for _, r := range *seen {
+	for _, r := range seen() {
 		used = append(used, r.Header.Get("Authorization"))
 	}
 	if p, ok := errors.AsType[*resource.Problem](err); !ok || p.Status != 401 || !slices.Equal(used, []string{"Bearer token-1", "Bearer token-2"}) {
@@ -134,7 +144,7 @@ func TestAListIsReadToItsEnd(t *testing.T) {
 	if !slices.Equal(names, []string{"a", "b", "c"}) {
 		t.Errorf("got %q", names)
 	}
-	if q := (*seen)[1].URL.Query(); q.Get("cursor") != "more" || q.Get("role") != "admin" {
+	if q := seen()[1].URL.Query(); q.Get("cursor") != "more" || q.Get("role") != "admin" {
 		t.Errorf("the second part was asked for by %s", q.Encode())
 	}
 }
