@@ -49,6 +49,7 @@ func (s *site) browser() *browser {
 // passes, is wrong.
 func (b *browser) do(ctx context.Context, method, address string, form url.Values, header ...string) (*answer, error) {
 	l := b.site.ledger
+	l.count("requests")
 	req, err := http.NewRequestWithContext(ctx, method, address, strings.NewReader(form.Encode()))
 	if err != nil {
 		return nil, err

@@ -81,7 +81,6 @@ func (p *person) live(ctx context.Context) {
 		if !p.once(ctx, b) {
 			pause(ctx, 30*time.Millisecond)
 		}
-		p.site.ledger.count("rounds")
 	}
 }
 

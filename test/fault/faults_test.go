@@ -56,12 +56,12 @@ var scenarios = []scenario{
 		for _, p := range s.places {
 			p.line.Reset()
 		}
-		s.attempts(4 * persons)
+		s.attempts(20 * persons)
 		s.lines(proxy.Faults{})
 	}},
 	{"the database is killed and comes back", func(s *site) {
 		s.must(s.primary.Kill9())
-		s.attempts(2 * persons)
+		s.attempts(10 * persons)
 		s.must(s.primary.Restart())
 	}},
 	{"the clock of a worker is an hour late", func(s *site) {
@@ -78,7 +78,7 @@ var scenarios = []scenario{
 		s.standby = standby
 		s.rounds(persons)
 		s.must(s.primary.Kill9())
-		s.attempts(persons)
+		s.attempts(10 * persons)
 		s.must(standby.Promote())
 		old := s.primary
 		s.primary, s.standby = standby, nil

@@ -219,11 +219,15 @@ func (s *site) rounds(n int) {
 	}
 }
 
-// attempts waits until clients have tried something so often, with whatever success.
+// attempts waits until clients have asked for something so often, with whatever
+// success: whoever keeps asking for one thing gets nowhere, and asks all the same.
 func (s *site) attempts(n int) {
 	s.t.Helper()
-	goal, until := s.ledger.done("rounds")+n, time.Now().Add(patience)
-	for s.ledger.done("rounds") < goal && time.Now().Before(until) {
+	goal, until := s.ledger.done("requests")+n, time.Now().Add(patience)
+	for s.ledger.done("requests") < goal {
+		if time.Now().After(until) {
+			s.t.Fatalf("nobody asks for anything any more\n%s", s.ledger.table())
+		}
 		time.Sleep(10 * time.Millisecond)
 	}
 }
