@@ -66,9 +66,14 @@ func (db *DB) ClearAway(ctx context.Context, now time.Time, batch int) (map[stri
 	return deleted, db.clearTenants(ctx, batch, deleted)
 }
 
-// clearTraces deletes the oldest traces of each tenant that has more than it may.
+// clearTraces deletes the oldest traces of each tenant that has more than it may. One
+// statement says which those are, however many tenants there are: this is asked with
+// every batch.
 func (db *DB) clearTraces(ctx context.Context, batch int) (int, error) {
-	rows, err := db.reader().query(ctx, `SELECT id FROM tenants`)
+	rows, err := db.reader().query(ctx, fmt.Sprintf(`
+		SELECT id FROM tenants WHERE (
+			SELECT 1 FROM traces WHERE traces.tenant_id = tenants.id
+			ORDER BY traces.started_at DESC LIMIT 1 OFFSET %d) IS NOT NULL`, db.options.MaxTraces))
 	tenants, err := collect(rows, err, func(s scanner) (id string, err error) { return id, s.Scan(&id) })
 	if err != nil {
 		return 0, err

@@ -274,6 +274,20 @@ var dutyPromises = []promise{
 			same(w, "deleted", deleted["revoked_tokens"], want)
 		}
 	}},
+	{"clearing away asks nothing more for having more tenants", func(_ *testing.T, w *world) {
+		asked := func() int64 {
+			before := w.db.Work().Statements
+			_, err := w.db.ClearAway(w.ctx, w.now(), 10)
+			w.ok(err)
+			return w.db.Work().Statements - before
+		}
+		one := asked()
+		for i := range 20 {
+			_, err := w.db.EnsureTenant(w.ctx, fmt.Sprint("tenant-", i), fmt.Sprintf("https://%d.example", i))
+			w.ok(err)
+		}
+		same(w, "statements", asked(), one)
+	}},
 	{"of traces only so many are kept, the newest", func(_ *testing.T, w *world) {
 		db := w.another(WithMaxTraces(3))
 		tn := Tenant(w, db)
