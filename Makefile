@@ -125,6 +125,13 @@ bench:
 	@test/setup system
 	go run ./bench/run $(ARGS)
 
+## bench-scale: a million users beside a thousand, on PostgreSQL; ARGS='-part 20' is
+##              quicker
+.PHONY: bench-scale
+bench-scale:
+	@test/setup system
+	go run ./bench/scale $(ARGS)
+
 ## build: the programs, for here, into ./bin
 .PHONY: build
 build:
