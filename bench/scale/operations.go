@@ -31,21 +31,24 @@ type operation struct {
 const pageSize = 50
 
 var operations = []operation{
-	{name: "login: candidate, session, its cookie, code, redemption", turns: 300, do: func(ctx context.Context, d *database) error {
+	{name: "login: candidate, session, its cookie, code, redemption", turns: 200, do: func(ctx context.Context, d *database) error {
 		return d.login(ctx, "p"+d.somebody())
 	}},
-	{name: "refresh: grant, rotation", turns: 500, do: refresh},
-	{name: "search: the beginning of a user name, 10 match", turns: 200, do: func(ctx context.Context, d *database) error {
+	{name: "refresh: grant, rotation", turns: 300, do: refresh},
+	{name: "search: the beginning of a user name, 10 match", turns: 100, do: func(ctx context.Context, d *database) error {
 		return d.search(ctx, "p"+d.somebody()[:6], 9)
 	}},
-	{name: "search: a surname, which 1 has in the small one and 1,000 in the large", turns: 200, do: func(ctx context.Context, d *database) error {
+	{name: "search: a surname, which 1 has in the small one and 1,000 in the large", turns: 100, do: func(ctx context.Context, d *database) error {
 		return d.search(ctx, d.somesurname(), 1)
 	}},
-	{name: "search: a word that everybody has, a page of 50", turns: 200, do: func(ctx context.Context, d *database) error {
+	{name: "search: a word that everybody has, a page of 50", turns: 100, do: func(ctx context.Context, d *database) error {
 		return d.search(ctx, "cor", pageSize)
 	}},
-	{name: "search: a surname and a word that everybody has", turns: 200, do: func(ctx context.Context, d *database) error {
+	{name: "search: a surname and a word that everybody has", turns: 100, do: func(ctx context.Context, d *database) error {
 		return d.search(ctx, "corp "+d.somesurname(), 1)
+	}},
+	{name: "search: two names, 20,000 have each in the large one, nobody both", turns: 20, do: func(ctx context.Context, d *database) error {
+		return d.search(ctx, givenOf(1)+" "+givenOf(2), 0)
 	}},
 	{name: "users: page 1", turns: 200, do: func(ctx context.Context, d *database) error { return d.pageOfUsers(ctx, "") }},
 	{name: "users: page 10,000 (of the small one the last)", turns: 200, do: func(ctx context.Context, d *database) error {
@@ -159,8 +162,13 @@ func (d *database) search(ctx context.Context, text string, least int) error {
 func (d *database) somesurname() string { return surnameOf(1 + d.random.IntN(d.users)) }
 
 // surnameOf is the surname of the nth copy.
-func surnameOf(n int) string {
-	return strings.NewReplacer(pairs(digits, letters)...).Replace(strconv.FormatInt(int64(4096+n%1000), 16))
+func surnameOf(n int) string { return inLetters(4096 + n%1000) }
+
+// givenOf is its given name.
+func givenOf(n int) string { return inLetters(256 + n%50) }
+
+func inLetters(n int) string {
+	return strings.NewReplacer(pairs(digits, letters)...).Replace(strconv.FormatInt(int64(n), 16))
 }
 
 // pairs puts the letters of two texts side by side.

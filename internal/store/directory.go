@@ -18,8 +18,11 @@ const (
 	scanRows = 200
 	scans    = 50
 	// enough is the number of rows from which on a word leads to too many to be worth
-	// counting.
-	enough = 1000
+	// counting: more than a list looks at before it says so.
+	enough = scans * scanRows
+	// few is the number of rows up to which a word is gone by rather than a group or a
+	// role.
+	few = 1000
 )
 
 // Users implements [user.Directory]. It goes along an index, by what is likely to lead
@@ -111,8 +114,11 @@ func (l *listing) begin(ctx context.Context, place string) error {
 // choose chooses what is likely to lead to the fewest: a word that few have, else a
 // group, a role, any word.
 func (l *listing) choose(ctx context.Context) error {
-	fewest := enough
-	for i, word := range l.words {
+	fewest, counted := enough, l.words
+	if len(l.words) == 1 && l.filter.GroupID == "" && l.filter.Role == "" {
+		counted = nil // there is no choice
+	}
+	for i, word := range counted {
 		var n int
 		if err := l.t.db.reader().row(ctx, fmt.Sprintf(`
 			SELECT COUNT(*) FROM (
@@ -125,7 +131,7 @@ func (l *listing) choose(ctx context.Context) error {
 		}
 	}
 	switch {
-	case len(l.words) > 0 && fewest < enough:
+	case len(l.words) > 0 && fewest < few:
 		l.way = byWord
 	case l.filter.GroupID != "":
 		l.way = byGroup

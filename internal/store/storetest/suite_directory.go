@@ -407,6 +407,24 @@ var directoryPromises = []promise{
 			}
 		}
 	}},
+	{"of two words that very many have, the rarer one leads", func(_ *testing.T, w *world) {
+		w.declare(withLocal("1"))
+		u := w.made("zoe", func(n *user.New) { n.User.Username, n.User.Email, n.User.Name = "zoe", "", "common rarer" })
+		for _, q := range []string{
+			`INSERT INTO users (tenant_id, id, created_at, updated_at) SELECT tenant_id, 'usr_' || (100000 + n), created_at, updated_at FROM users, numbers WHERE id = $1`,
+			`INSERT INTO user_words (tenant_id, word, user_id) SELECT tenant_id, word, 'usr_' || (100000 + n) FROM user_words, numbers
+				WHERE user_id = $1 AND (n > 2900 AND LENGTH(word) = LENGTH('rarer') OR LENGTH(word) = LENGTH('common'))`,
+		} {
+			_, err := store.Raw(w.db).ExecContext(w.ctx, `
+				WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < 4000) `+q, u.ID)
+			w.ok(err)
+		}
+		before := w.db.Work().Statements
+		found, _, err := w.Users(w.ctx, user.Filter{Text: "common rarer"}, "", 50)
+		w.ok(err)
+		same(w, "found", len(found), 50)
+		same(w, "statements, two of them to choose", w.db.Work().Statements-before, 3)
+	}},
 	{"a list cannot be continued from elsewhere", func(_ *testing.T, w *world) {
 		for _, after := range []string{"x", "w", "w9 61 usr", "w-1 61 usr", "wx", "g usr", "r usr", "i", "i "} {
 			_, _, err := w.Users(w.ctx, user.Filter{}, after, 10)
