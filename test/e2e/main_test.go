@@ -7,8 +7,9 @@ import (
 	"path/filepath"
 	"testing"
 
-	// What the program is made of, so that a change of it is known to be one of these
-	// tests, and they are run again.
+	// What the programs are made of, so that a change of them is known to be one of
+	// these tests, and they are run again.
+	_ "dex/internal/app/ctl"
 	_ "dex/internal/app/overlord"
 	_ "dex/internal/app/worker"
 )
