@@ -137,9 +137,9 @@ func (term *terminal) begin(command string) {
 }
 
 // await waits until the last command has printed something, and returns all that it has.
-func (term *terminal) await(what string, printed func(string) bool) string {
+func (term *terminal) await(limit time.Duration, what string, printed func(string) bool) string {
 	term.t.Helper()
-	for end := time.Now().Add(2 * patience); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(limit); ; time.Sleep(20 * time.Millisecond) {
 		all, err := os.ReadFile(term.shown)
 		if err != nil {
 			term.t.Fatal(err)
@@ -157,12 +157,12 @@ func (term *terminal) await(what string, printed func(string) bool) string {
 func (term *terminal) end(shown string) (printed string) {
 	term.t.Helper()
 	ended := fmt.Sprintf("[command %d ended with ", term.count)
-	text := term.await("the end of the command", func(text string) bool { return strings.Contains(text, ended) })
+	text := term.await(2*patience, "the end of the command", func(text string) bool { return strings.Contains(text, ended) })
 	if !strings.Contains(text, ended+"0]") {
 		term.t.Fatalf("it fails:\n%s", text)
 	}
 	// What runs in the background may say it later.
-	return term.await(fmt.Sprintf("what the guide shows:\n%s", shown), func(text string) bool { return missing(shown, text) == "" })
+	return term.await(patience/3, fmt.Sprintf("what the guide shows:\n%s", shown), func(text string) bool { return missing(shown, text) == "" })
 }
 
 // freeRow returns the first of so many ports in a row that nobody listens on.
@@ -301,7 +301,7 @@ func (r *reader) follow(s step) {
 func (r *reader) logIn() {
 	r.t.Helper()
 	line := regexp.MustCompile(`(?m)^\s+(http://` + regexp.QuoteMeta(r.balancer) + `/authorize\S+)$`)
-	address := line.FindStringSubmatch(r.terminal.await("an address to open", line.MatchString))[1]
+	address := line.FindStringSubmatch(r.terminal.await(patience, "an address to open", line.MatchString))[1]
 	if r.browser == nil {
 		r.browser = newTab(r.t, desktop)
 		r.browser.open(address)
