@@ -199,12 +199,23 @@ func TestOnlySoManyNamesAreToldApart(t *testing.T) {
 	}
 }
 
-func TestAProfilerFindsItsProfilesAndNotTheCommandLine(t *testing.T) {
+func TestAProfilerOfThisMachineFindsItsProfilesAndNotTheCommandLine(t *testing.T) {
 	h := measured(nil).Handler()
-	for path, want := range map[string]int{"/debug/pprof/": 200, "/debug/pprof/goroutine?debug=1": 200, "/debug/pprof/cmdline": 404, "/": 404} {
-		w := httptest.NewRecorder()
-		if h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil)); w.Code != want {
-			t.Errorf("%s: %d, want %d", path, w.Code, want)
+	for _, from := range []struct {
+		address string
+		may     bool
+	}{{"127.0.0.1:50000", true}, {"[::1]:50000", true}, {"10.0.0.7:50000", false}, {"[2001:db8::7]:50000", false}, {"", false}} {
+		paths := map[string]int{"/debug/pprof/": 200, "/debug/pprof/goroutine?debug=1": 200, "/debug/pprof/symbol": 200, "/debug/pprof/cmdline": 404, "/": 404}
+		for path, want := range paths {
+			if !from.may {
+				want = 404
+			}
+			r := httptest.NewRequest(http.MethodGet, path, nil)
+			r.RemoteAddr = from.address
+			w := httptest.NewRecorder()
+			if h.ServeHTTP(w, r); w.Code != want {
+				t.Errorf("%s from %q: %d, want %d", path, from.address, w.Code, want)
+			}
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/pprof"
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -25,7 +26,8 @@ func (m *Metrics) Serve(ctx context.Context, listener net.Listener, log *slog.Lo
 }
 
 // Handler serves the metrics, and what a profiler asks for. It is for a listener of
-// its own, which only those reach who run the service: a profile tells much.
+// its own. Whoever gathers metrics reaches that from elsewhere, and often many others
+// do; a profile tells much and costs much, and so it is for this machine alone.
 func (m *Metrics) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
@@ -33,9 +35,22 @@ func (m *Metrics) Handler() http.Handler {
 	}))
 	// The command line is left out: secrets may stand in it.
 	mux.HandleFunc("GET /debug/pprof/cmdline", http.NotFound)
-	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
-	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("GET /debug/pprof/", fromHere(pprof.Index))
+	mux.HandleFunc("GET /debug/pprof/profile", fromHere(pprof.Profile))
+	mux.HandleFunc("GET /debug/pprof/symbol", fromHere(pprof.Symbol))
+	mux.HandleFunc("GET /debug/pprof/trace", fromHere(pprof.Trace))
 	return mux
+}
+
+// fromHere answers whoever asks from this machine. There is no proxy before this
+// listener, so that the other end of the connection is who asks.
+func fromHere(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		from, err := netip.ParseAddrPort(r.RemoteAddr)
+		if err != nil || !from.Addr().Unmap().IsLoopback() {
+			http.NotFound(w, r)
+			return
+		}
+		h(w, r)
+	}
 }
