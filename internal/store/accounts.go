@@ -301,6 +301,10 @@ func (t *Tenant) SetRole(ctx context.Context, id, name string, version int64, by
 			t.id, id, name, instant(by.At)); err != nil {
 			return err
 		}
+		// Whoever has a link was trusted with who it was for before.
+		if err := t.endLinks(ctx, tx, id, by.At); err != nil {
+			return err
+		}
 		e := by.Event(audit.UserRoleChanged)
 		e.UserID, e.Detail = id, map[string]string{"role": name, "before": h.Role}
 		return t.witness(ctx, tx, by, e)
@@ -345,9 +349,12 @@ func (t *Tenant) logsInHere(ctx context.Context, tx hand, id string) error {
 }
 
 // changePassword sets a password, and ends what came of the one before unless it is to
-// be kept.
+// be kept. Links by which it could be changed once more end in any case.
 func (t *Tenant) changePassword(ctx context.Context, tx hand, c user.PasswordChange, now time.Time) error {
 	if err := t.savePassword(ctx, tx, c.UserID, c.Hash, now); err != nil {
+		return err
+	}
+	if err := t.endLinks(ctx, tx, c.UserID, now); err != nil {
 		return err
 	}
 	if err := t.forgive(ctx, tx, c.Forgive); err != nil || c.Keep {

@@ -50,6 +50,14 @@ func (t *Tenant) CreateLink(ctx context.Context, l user.Link, m *outbox.Message,
 	})
 }
 
+// endLinks ends the links of an account that have not been used.
+func (t *Tenant) endLinks(ctx context.Context, tx hand, userID string, now time.Time) error {
+	_, err := tx.exec(ctx, `
+		UPDATE links SET expires_at = $3
+		WHERE tenant_id = $1 AND user_id = $2 AND used_at IS NULL AND expires_at > $3`, t.id, userID, instant(now))
+	return err
+}
+
 // Link implements [user.Links].
 func (t *Tenant) Link(ctx context.Context, hash secret.Hash) (user.LinkState, error) {
 	return t.link(ctx, t.db.reader(), hash)

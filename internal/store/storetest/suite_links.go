@@ -10,6 +10,7 @@ import (
 	"dex/internal/domain/audit"
 	"dex/internal/domain/credential"
 	"dex/internal/domain/outbox"
+	"dex/internal/domain/role"
 	"dex/internal/domain/user"
 )
 
@@ -80,8 +81,31 @@ var linkPromises = []promise{
 		first := w.linked(u.ID, user.Reset)
 		second := w.linked(u.ID, user.Reset)
 		w.refuses(fault.Conflict, w.use(first))
+		known, err := w.Link(w.ctx, invitation.Hash)
+		w.ok(err)
+		same(w, "the other counts", known.Check(w.now()) == nil, true)
 		w.ok(w.use(second))
-		w.ok(w.use(invitation))
+	}},
+	{"no link outlives the password or the role that it was made for", func(_ *testing.T, w *world) {
+		w.declare(withLocal("1"))
+		for what, change := range map[string]func(id string) error{
+			"another link is used": func(id string) error { return w.use(w.linked(id, user.Reset)) },
+			"the password is set": func(id string) error {
+				return w.SetPassword(w.ctx, user.PasswordChange{UserID: id, Hash: "$argon2id$set", Keep: true}, w.by())
+			},
+			"a role is given": func(id string) error {
+				_, err := w.SetRole(w.ctx, id, string(role.Admin), 0, w.by())
+				return err
+			},
+		} {
+			u, invitation := w.invited("zoe", user.Invite)
+			w.ok(change(u.ID))
+			if err := w.use(invitation); !fault.Is(err, fault.Conflict) {
+				w.Errorf("%s: a link from before is used: %v", what, err)
+			}
+			same(w, what+": it set no password", w.hash("zoe") != "$argon2id$chosen" || what == "another link is used", true)
+			w.ok(w.DeleteUser(w.ctx, u.ID, 0, w.by()))
+		}
 	}},
 	{"of many links that are made at once one counts", func(_ *testing.T, w *world) {
 		w.declare(withLocal("1"))
