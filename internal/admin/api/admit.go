@@ -191,7 +191,9 @@ func (s *Server) identify(r *http.Request, c *Call, query url.Values, now time.T
 }
 
 // tenant returns which tenant a request is about: that of the token, unless whoever
-// may see to all tenants names another.
+// may see to all tenants names another. That is an owner, or a client that acts for
+// itself; and the token must say so. An owner's token may be one that an application
+// got which was made for less, by somebody who may not leave their tenant.
 func (b bearer) tenant(route Route, asked string) (string, error) {
 	home := b.realm.Tenant
 	switch {
@@ -199,8 +201,7 @@ func (b bearer) tenant(route Route, asked string) (string, error) {
 		return "", fault.New(fault.Denied, "This is for the operators of the whole installation: log in at the tenant %q.", tenant.Default)
 	case route.System, asked == "", asked == home:
 		return home, nil
-	case home == tenant.Default && b.person && b.role == role.Owner,
-		home == tenant.Default && !b.person && b.scopes.Contains(role.Write(role.Tenants)):
+	case home == tenant.Default && (b.role == role.Owner || !b.person) && b.scopes.Contains(role.Write(role.Tenants)):
 		return asked, nil
 	default:
 		return "", fault.New(fault.Denied, "You may not act on another tenant than your own.")

@@ -199,6 +199,12 @@ func thoseLetIn(t *testing.T, s *workertest.Server, other *foreign) []caller {
 			}
 			return 403
 		}},
+		caller{"an owner, by an application that may do less, who names another tenant", s.OperatorWith(t, "ann", "owner", "openid "+role.Admin.Scopes().String()), "?tenant=" + other.id, func(r api.Route) int {
+			if r.Public || r.System && role.Admin.Has(oauth.Scopes{r.Scope}) { // the whole installation is no tenant's
+				return in
+			}
+			return 403
+		}},
 		caller{"a client that acts for itself, and may everything", itself, "", func(api.Route) int { return in }},
 	)
 }
