@@ -135,6 +135,30 @@ func TestMistakesInFilesAreToldAllAtOnceWithTheirPlaces(t *testing.T) {
 	d.run("clients:\n- {id: a, redirect_uris: [\"https://a.example/\"], connectors: [nowhere]}\n", "plan", "-f", "-").expect(t, ctl.Failed, "", "there is no connector \"nowhere\"")
 }
 
+func TestPeopleAndGroupsArePlannedAppliedAndExported(t *testing.T) {
+	t.Parallel()
+	d := atDesk(t, "owner")
+	file := d.file("staff.yaml", "users:\n- {id: jane, username: jane, email: jane@example.com, role: support}\ngroups:\n- {id: oncall, description: On call, members: [jane]}\n")
+	d.run("", "plan", "-f", file).expect(t, ctl.Found, `+ create user usr_jane
+    email: jane@example.com
+    role: support
+    username: jane
++ create group oncall
+    description: On call
+    members: [+usr_jane]
+
+2 to create, 0 to change, 0 to disable, 0 to delete.
+`)
+	d.run("", "apply", "-f", file, "--yes").expect(t, ctl.Done, "", "2 changes are made.")
+	export := d.run("", "export")
+	d.run(export.out, "plan", "--prune", "-f", "-").expect(t, ctl.Done, "There is nothing to change.\n")
+	d.run("groups: []\n", "plan", "--prune", "-f", "-").expect(t, ctl.Found, `! disable user usr_jane  (no file names them; people are never deleted by a file)
+- delete group oncall  (no file names it)
+
+0 to create, 0 to change, 1 to disable, 1 to delete.
+`)
+}
+
 func TestClientsAreManagedFromTheCommandLine(t *testing.T) {
 	t.Parallel()
 	d := atDesk(t, "owner")

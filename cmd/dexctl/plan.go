@@ -46,7 +46,7 @@ type files struct {
 
 func (f *files) bind(c *cobra.Command) {
 	c.Flags().StringArrayVarP(&f.names, "file", "f", nil, "a file of YAML or JSON, a folder of them, or - for standard input; may be given several times")
-	c.Flags().BoolVar(&f.prune, "prune", false, "let go what such files have made and these do not name: clients are deleted, connectors disabled")
+	c.Flags().BoolVar(&f.prune, "prune", false, "let go what such files have made and these do not name: clients and groups are deleted, connectors and users disabled")
 	_ = c.MarkFlagRequired("file") // the flag exists
 }
 
@@ -65,8 +65,9 @@ func (t *tool) plan() *cobra.Command {
 	c := &cobra.Command{
 		Use:   "plan -f FILE...",
 		Short: "Show what would change so that there is what files say",
-		Long: `plan reads files of clients and connectors and shows what "dexctl apply" would change,
-with how many people have used each of them in the last 30 days. Nothing is changed.
+		Long: `plan reads files of clients, connectors, users and groups and shows what "dexctl apply"
+would change, with how many people have used each client and connector in the last 30
+days. Nothing is changed.
 It ends with 0 if there is nothing to change, and with 3 if there is.
 
 In the files, ${NAME} stands for a variable of the environment and ${file:PATH} for what
@@ -167,9 +168,10 @@ func (t *tool) export() *cobra.Command {
 	return &cobra.Command{
 		Use:   "export",
 		Short: "Write everything that is configured as a file that can be planned and applied",
-		Long: `export writes clients and connectors as YAML. A plan of it finds nothing to change.
-Secrets are not in it; a comment says where there is one, and a plan that leaves one out
-leaves it as it is.`,
+		Long: `export writes clients and connectors as YAML, and the users and groups that files manage:
+not who came by a login or was made by hand. A plan of it finds nothing to change.
+Secrets and passwords are not in it; a comment says where there is one, and a plan that
+leaves one out leaves it as it is.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			got, _, err := ask[resource.Export](cmd.Context(), t, apiclient.Request{Method: http.MethodGet, Path: "/export"})

@@ -61,19 +61,25 @@ func (t *Tenant) amongOwners(ctx context.Context, do func(tx hand) error) error 
 		if _, err := tx.exec(ctx, `UPDATE tenants SET version = version WHERE id = $1`, t.id); err != nil {
 			return err
 		}
-		before, err := t.owners(ctx, tx)
-		if err != nil {
-			return err
-		}
-		if err := do(tx); err != nil {
-			return err
-		}
-		after, err := t.owners(ctx, tx)
-		if err == nil && before > 0 && after == 0 {
-			return fault.New(fault.Conflict, "This is the last owner who can log in. Make somebody else an owner first.")
-		}
-		return err
+		return t.keepOwner(ctx, tx, do)
 	})
+}
+
+// keepOwner does something in a transaction that holds the tenant's row, and refuses if
+// it has left the service without an owner.
+func (t *Tenant) keepOwner(ctx context.Context, tx hand, do func(tx hand) error) error {
+	before, err := t.owners(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if err := do(tx); err != nil {
+		return err
+	}
+	after, err := t.owners(ctx, tx)
+	if err == nil && t.id == tenant.Default && before > 0 && after == 0 {
+		return fault.New(fault.Conflict, "This is the last owner who can log in. Make somebody else an owner first.")
+	}
+	return err
 }
 
 func (t *Tenant) owners(ctx context.Context, tx hand) (n int, err error) {
@@ -85,12 +91,7 @@ func (t *Tenant) owners(ctx context.Context, tx hand) (n int, err error) {
 
 // CreateUser implements [user.Directory].
 func (t *Tenant) CreateUser(ctx context.Context, n user.New, by audit.By) (user.User, error) {
-	u := n.User
-	if u.ID == "" {
-		u.ID = user.NewID()
-	}
-	u.Version, u.CreatedAt, u.UpdatedAt = 1, by.At, by.At
-	u.MemberOf = slices.Compact(slices.Sorted(slices.Values(u.MemberOf)))
+	u := fresh(n, by.At)
 	if !role.Role(u.Role).Known() {
 		return user.User{}, noRole(u.Role)
 	}
@@ -99,6 +100,17 @@ func (t *Tenant) CreateUser(ctx context.Context, n user.New, by audit.By) (user.
 		return user.User{}, err
 	}
 	return u, nil
+}
+
+// fresh is an account as it begins.
+func fresh(n user.New, now time.Time) user.User {
+	u := n.User
+	if u.ID == "" {
+		u.ID = user.NewID()
+	}
+	u.Version, u.CreatedAt, u.UpdatedAt = 1, now, now
+	u.MemberOf = slices.Compact(slices.Sorted(slices.Values(u.MemberOf)))
+	return u
 }
 
 func noRole(name string) *fault.Error {
@@ -160,40 +172,45 @@ func listed(s []string) []string {
 // UpdateUser implements [user.Directory].
 func (t *Tenant) UpdateUser(ctx context.Context, e user.Edit, by audit.By) (user.User, error) {
 	var u user.User
-	err := t.db.inTx(ctx, func(tx hand) error {
-		h, err := t.holdOwn(ctx, tx, e.ID, e.Version)
-		if err != nil {
-			return err
-		}
-		u = h.User
-		u.Username, u.Email, u.EmailVerified, u.Name = e.Username, e.Email, e.EmailVerified, e.Name
-		if changed := differences(h.User, u); len(changed) > 0 {
-			if err := t.ownsNames(ctx, tx, e.ID, changed); err != nil {
-				return err
-			}
-		}
-		u.Version, u.UpdatedAt = h.Version+1, by.At
-		if _, err := tx.exec(ctx, `
-			UPDATE users SET username = $3, email = $4, email_key = $5, email_verified = $6, name = $7, indexed = TRUE,
-				version = version + 1, updated_at = $8
-			WHERE tenant_id = $1 AND id = $2`,
-			t.id, u.ID, u.Username, u.Email, emailKey(u.Email), u.EmailVerified, u.Name, instant(by.At)); err != nil {
-			return err
-		}
-		if err := t.writeWords(ctx, tx, u); err != nil {
-			return err
-		}
-		if err := t.saveLocal(ctx, tx, u, e.Local, by); err != nil {
-			return err
-		}
-		event := by.Event(audit.UserUpdated)
-		event.UserID, event.Detail = u.ID, map[string]string{"changed": strings.Join(differences(h.User, u), " ")}
-		return t.witness(ctx, tx, by, event)
+	err := t.db.inTx(ctx, func(tx hand) (err error) {
+		u, err = t.updateUser(ctx, tx, e, by)
+		return err
 	})
 	if err != nil {
 		return user.User{}, err
 	}
 	return u, nil
+}
+
+func (t *Tenant) updateUser(ctx context.Context, tx hand, e user.Edit, by audit.By) (user.User, error) {
+	h, err := t.holdOwn(ctx, tx, e.ID, e.Version)
+	if err != nil {
+		return user.User{}, err
+	}
+	u := h.User
+	u.Username, u.Email, u.EmailVerified, u.Name = e.Username, e.Email, e.EmailVerified, e.Name
+	if changed := differences(h.User, u); len(changed) > 0 {
+		if err := t.ownsNames(ctx, tx, e.ID, changed); err != nil {
+			return user.User{}, err
+		}
+	}
+	u.Version, u.UpdatedAt = h.Version+1, by.At
+	if _, err := tx.exec(ctx, `
+		UPDATE users SET username = $3, email = $4, email_key = $5, email_verified = $6, name = $7, indexed = TRUE,
+			version = version + 1, updated_at = $8
+		WHERE tenant_id = $1 AND id = $2`,
+		t.id, u.ID, u.Username, u.Email, emailKey(u.Email), u.EmailVerified, u.Name, instant(by.At)); err != nil {
+		return user.User{}, err
+	}
+	if err := t.writeWords(ctx, tx, u); err != nil {
+		return user.User{}, err
+	}
+	if err := t.saveLocal(ctx, tx, u, e.Local, by); err != nil {
+		return user.User{}, err
+	}
+	event := by.Event(audit.UserUpdated)
+	event.UserID, event.Detail = u.ID, map[string]string{"changed": strings.Join(differences(h.User, u), " ")}
+	return u, t.witness(ctx, tx, by, event)
 }
 
 // differences names what differs of what is known of somebody.
@@ -289,25 +306,9 @@ func (t *Tenant) SetRole(ctx context.Context, id, name string, version int64, by
 		return user.User{}, noRole(name)
 	}
 	var u user.User
-	err := t.amongOwners(ctx, func(tx hand) error {
-		h, err := t.holdOwn(ctx, tx, id, version)
-		if err != nil {
-			return err
-		}
-		u = h.User
-		u.Role, u.Version, u.UpdatedAt = name, h.Version+1, by.At
-		if _, err := tx.exec(ctx, `
-			UPDATE users SET role = $3, version = version + 1, updated_at = $4 WHERE tenant_id = $1 AND id = $2`,
-			t.id, id, name, instant(by.At)); err != nil {
-			return err
-		}
-		// Whoever has a link was trusted with who it was for before.
-		if err := t.endLinks(ctx, tx, id, by.At); err != nil {
-			return err
-		}
-		e := by.Event(audit.UserRoleChanged)
-		e.UserID, e.Detail = id, map[string]string{"role": name, "before": h.Role}
-		return t.witness(ctx, tx, by, e)
+	err := t.amongOwners(ctx, func(tx hand) (err error) {
+		u, err = t.setRole(ctx, tx, user.User{ID: id, Role: name, Version: version}, by)
+		return err
 	})
 	if err != nil {
 		return user.User{}, err
@@ -315,25 +316,49 @@ func (t *Tenant) SetRole(ctx context.Context, id, name string, version int64, by
 	return u, nil
 }
 
+// setRole gives an account its role, if it is at its version still.
+func (t *Tenant) setRole(ctx context.Context, tx hand, want user.User, by audit.By) (user.User, error) {
+	h, err := t.holdOwn(ctx, tx, want.ID, want.Version)
+	if err != nil {
+		return user.User{}, err
+	}
+	u := h.User
+	u.Role, u.Version, u.UpdatedAt = want.Role, h.Version+1, by.At
+	if _, err := tx.exec(ctx, `
+		UPDATE users SET role = $3, version = version + 1, updated_at = $4 WHERE tenant_id = $1 AND id = $2`,
+		t.id, u.ID, u.Role, instant(by.At)); err != nil {
+		return user.User{}, err
+	}
+	// Whoever has a link was trusted with who it was for before.
+	if err := t.endLinks(ctx, tx, u.ID, by.At); err != nil {
+		return user.User{}, err
+	}
+	e := by.Event(audit.UserRoleChanged)
+	e.UserID, e.Detail = u.ID, map[string]string{"role": u.Role, "before": h.Role}
+	return u, t.witness(ctx, tx, by, e)
+}
+
 // SetPassword implements [user.Directory].
 func (t *Tenant) SetPassword(ctx context.Context, c user.PasswordChange, by audit.By) error {
-	return t.db.inTx(ctx, func(tx hand) error {
-		if _, err := t.holdOwn(ctx, tx, c.UserID, 0); err != nil {
-			return err
-		}
-		if err := t.logsInHere(ctx, tx, c.UserID); err != nil {
-			return err
-		}
-		if err := t.changePassword(ctx, tx, c, by.At); err != nil {
-			return err
-		}
-		e := by.Event(audit.PasswordChanged)
-		e.UserID = c.UserID
-		if c.Keep {
-			e.Detail = map[string]string{"sessions": "kept"}
-		}
-		return t.witness(ctx, tx, by, e)
-	})
+	return t.db.inTx(ctx, func(tx hand) error { return t.setPassword(ctx, tx, c, by) })
+}
+
+func (t *Tenant) setPassword(ctx context.Context, tx hand, c user.PasswordChange, by audit.By) error {
+	if _, err := t.holdOwn(ctx, tx, c.UserID, 0); err != nil {
+		return err
+	}
+	if err := t.logsInHere(ctx, tx, c.UserID); err != nil {
+		return err
+	}
+	if err := t.changePassword(ctx, tx, c, by.At); err != nil {
+		return err
+	}
+	e := by.Event(audit.PasswordChanged)
+	e.UserID = c.UserID
+	if c.Keep {
+		e.Detail = map[string]string{"sessions": "kept"}
+	}
+	return t.witness(ctx, tx, by, e)
 }
 
 // logsInHere refuses if somebody has no name to log in with here.

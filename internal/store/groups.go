@@ -9,15 +9,16 @@ import (
 
 	"dex/internal/base/fault"
 	"dex/internal/domain/audit"
+	"dex/internal/domain/tenant"
 	"dex/internal/domain/user"
 )
 
 func noGroup(id string) *fault.Error { return fault.New(fault.NotFound, "There is no group %q.", id) }
 
-const groupColumns = `user_groups.id, user_groups.description, user_groups.version, user_groups.created_at, user_groups.updated_at`
+const groupColumns = `user_groups.id, user_groups.description, user_groups.managed_by, user_groups.version, user_groups.created_at, user_groups.updated_at`
 
 func groupInto(g *user.Group) []any {
-	return []any{&g.ID, &g.Description, &g.Version, (*instant)(&g.CreatedAt), (*instant)(&g.UpdatedAt)}
+	return []any{&g.ID, &g.Description, &g.ManagedBy, &g.Version, (*instant)(&g.CreatedAt), (*instant)(&g.UpdatedAt)}
 }
 
 // Groups implements [user.Groups].
@@ -40,19 +41,23 @@ func (t *Tenant) Group(ctx context.Context, id string) (user.Group, error) {
 // CreateGroup implements [user.Groups].
 func (t *Tenant) CreateGroup(ctx context.Context, g user.Group, by audit.By) (user.Group, error) {
 	g.Version, g.CreatedAt, g.UpdatedAt = 1, by.At, by.At
-	err := t.db.inTx(ctx, func(tx hand) error {
-		n, err := tx.exec(ctx, `
-			INSERT INTO user_groups (tenant_id, id, description, created_at, updated_at) VALUES ($1, $2, $3, $4, $4)
-			ON CONFLICT (tenant_id, id) DO NOTHING`, t.id, g.ID, g.Description, instant(by.At))
-		if err := mustChange(n, err, fault.New(fault.Conflict, "There is a group %q already.", g.ID)); err != nil {
-			return err
-		}
-		return t.witness(ctx, tx, by, groupEvent(by, audit.GroupCreated, g.ID))
-	})
-	if err != nil {
+	if g.ManagedBy == "" {
+		g.ManagedBy = tenant.ManagedByHand
+	}
+	if err := t.db.inTx(ctx, func(tx hand) error { return t.insertGroup(ctx, tx, g, by) }); err != nil {
 		return user.Group{}, err
 	}
 	return g, nil
+}
+
+func (t *Tenant) insertGroup(ctx context.Context, tx hand, g user.Group, by audit.By) error {
+	n, err := tx.exec(ctx, `
+		INSERT INTO user_groups (tenant_id, id, description, managed_by, created_at, updated_at) VALUES ($1, $2, $3, $4, $5, $5)
+		ON CONFLICT (tenant_id, id) DO NOTHING`, t.id, g.ID, g.Description, g.ManagedBy, instant(by.At))
+	if err := mustChange(n, err, fault.New(fault.Conflict, "There is a group %q already.", g.ID)); err != nil {
+		return err
+	}
+	return t.witness(ctx, tx, by, groupEvent(by, audit.GroupCreated, g.ID))
 }
 
 func groupEvent(by audit.By, kind audit.Kind, id string) audit.Event {
@@ -80,16 +85,8 @@ func (t *Tenant) holdGroup(ctx context.Context, tx hand, id string, version int6
 func (t *Tenant) UpdateGroup(ctx context.Context, g user.Group, by audit.By) (user.Group, error) {
 	var fresh user.Group
 	err := t.db.inTx(ctx, func(tx hand) (err error) {
-		if fresh, err = t.holdGroup(ctx, tx, g.ID, g.Version); err != nil {
-			return err
-		}
-		fresh.Description, fresh.Version, fresh.UpdatedAt = g.Description, fresh.Version+1, by.At
-		if _, err := tx.exec(ctx, `
-			UPDATE user_groups SET description = $3, version = version + 1, updated_at = $4 WHERE tenant_id = $1 AND id = $2`,
-			t.id, g.ID, g.Description, instant(by.At)); err != nil {
-			return err
-		}
-		return t.witness(ctx, tx, by, groupEvent(by, audit.GroupUpdated, g.ID))
+		fresh, err = t.updateGroup(ctx, tx, g, by)
+		return err
 	})
 	if err != nil {
 		return user.Group{}, err
@@ -97,92 +94,119 @@ func (t *Tenant) UpdateGroup(ctx context.Context, g user.Group, by audit.By) (us
 	return fresh, nil
 }
 
+// updateGroup changes the description of a group, and who manages it if that is said.
+func (t *Tenant) updateGroup(ctx context.Context, tx hand, g user.Group, by audit.By) (user.Group, error) {
+	fresh, err := t.holdGroup(ctx, tx, g.ID, g.Version)
+	if err != nil {
+		return user.Group{}, err
+	}
+	fresh.Description, fresh.Version, fresh.UpdatedAt = g.Description, fresh.Version+1, by.At
+	if g.ManagedBy != "" {
+		fresh.ManagedBy = g.ManagedBy
+	}
+	if _, err := tx.exec(ctx, `
+		UPDATE user_groups SET description = $3, managed_by = $4, version = version + 1, updated_at = $5 WHERE tenant_id = $1 AND id = $2`,
+		t.id, g.ID, g.Description, fresh.ManagedBy, instant(by.At)); err != nil {
+		return user.Group{}, err
+	}
+	return fresh, t.witness(ctx, tx, by, groupEvent(by, audit.GroupUpdated, g.ID))
+}
+
 // DeleteGroup implements [user.Groups].
 func (t *Tenant) DeleteGroup(ctx context.Context, id string, version int64, by audit.By) error {
-	return t.db.inTx(ctx, func(tx hand) error {
-		if _, err := t.holdGroup(ctx, tx, id, version); err != nil {
-			return err
-		}
-		rows, err := tx.query(ctx, `SELECT user_id FROM group_members WHERE tenant_id = $1 AND group_id = $2 ORDER BY user_id`, t.id, id)
-		members, err := collect(rows, err, func(s scanner) (id string, err error) { return id, s.Scan(&id) })
-		if err != nil {
-			return err
-		}
-		if err := t.touch(ctx, tx, members, by.At); err != nil {
-			return err
-		}
-		if _, err := tx.exec(ctx, `DELETE FROM user_groups WHERE tenant_id = $1 AND id = $2`, t.id, id); err != nil {
-			return err
-		}
-		if err := t.copyMemberships(ctx, tx, members); err != nil {
-			return err
-		}
-		return t.witness(ctx, tx, by, groupEvent(by, audit.GroupDeleted, id))
-	})
+	return t.db.inTx(ctx, func(tx hand) error { return t.removeGroup(ctx, tx, id, version, by) })
+}
+
+func (t *Tenant) removeGroup(ctx context.Context, tx hand, id string, version int64, by audit.By) error {
+	if _, err := t.holdGroup(ctx, tx, id, version); err != nil {
+		return err
+	}
+	rows, err := tx.query(ctx, `SELECT user_id FROM group_members WHERE tenant_id = $1 AND group_id = $2 ORDER BY user_id`, t.id, id)
+	members, err := collect(rows, err, func(s scanner) (id string, err error) { return id, s.Scan(&id) })
+	if err != nil {
+		return err
+	}
+	if err := t.touch(ctx, tx, members, by.At); err != nil {
+		return err
+	}
+	if _, err := tx.exec(ctx, `DELETE FROM user_groups WHERE tenant_id = $1 AND id = $2`, t.id, id); err != nil {
+		return err
+	}
+	if err := t.copyMemberships(ctx, tx, members); err != nil {
+		return err
+	}
+	return t.witness(ctx, tx, by, groupEvent(by, audit.GroupDeleted, id))
 }
 
 // AddMembers implements [user.Groups].
 func (t *Tenant) AddMembers(ctx context.Context, groupID string, userIDs []string, by audit.By) error {
-	return t.changeMembers(ctx, groupID, userIDs, by, audit.MemberAdded, func(tx hand, places string, args []any) (rows, error) {
-		return tx.query(ctx, `
-			INSERT INTO group_members (tenant_id, group_id, user_id) VALUES `+places+`
-			ON CONFLICT (tenant_id, group_id, user_id) DO NOTHING RETURNING user_id`, args...)
-	})
+	return t.db.inTx(ctx, func(tx hand) error { return t.changeMembers(ctx, tx, joining, groupID, userIDs, by) })
 }
 
 // RemoveMembers implements [user.Groups].
 func (t *Tenant) RemoveMembers(ctx context.Context, groupID string, userIDs []string, by audit.By) error {
-	return t.changeMembers(ctx, groupID, userIDs, by, audit.MemberRemoved, func(tx hand, places string, args []any) (rows, error) {
-		return tx.query(ctx, `
-			DELETE FROM group_members WHERE (tenant_id, group_id, user_id) IN (`+places+`) RETURNING user_id`, args...)
-	})
+	return t.db.inTx(ctx, func(tx hand) error { return t.changeMembers(ctx, tx, leaving, groupID, userIDs, by) })
 }
+
+// passage is into a group or out of it: a statement around triples of tenant, group and
+// account, that tells whom it has moved, and what the record says of each.
+type passage struct {
+	before, after string
+	kind          audit.Kind
+}
+
+var (
+	joining = passage{
+		before: `INSERT INTO group_members (tenant_id, group_id, user_id) VALUES `,
+		after:  ` ON CONFLICT (tenant_id, group_id, user_id) DO NOTHING RETURNING user_id`, kind: audit.MemberAdded,
+	}
+	leaving = passage{
+		before: `DELETE FROM group_members WHERE (tenant_id, group_id, user_id) IN (`,
+		after:  `) RETURNING user_id`, kind: audit.MemberRemoved,
+	}
+)
 
 // changeMembers changes who is in a group. It locks the group and then the accounts,
 // in their order, so that what is copied into an account's row is what others have
 // done before.
-func (t *Tenant) changeMembers(ctx context.Context, groupID string, userIDs []string, by audit.By, kind audit.Kind,
-	change func(tx hand, places string, args []any) (rows, error),
-) error {
+func (t *Tenant) changeMembers(ctx context.Context, tx hand, p passage, groupID string, userIDs []string, by audit.By) error {
 	userIDs = slices.Compact(slices.Sorted(slices.Values(userIDs)))
-	return t.db.inTx(ctx, func(tx hand) error {
-		if _, err := t.holdGroup(ctx, tx, groupID, 0); err != nil {
+	if _, err := t.holdGroup(ctx, tx, groupID, 0); err != nil {
+		return err
+	}
+	for _, id := range userIDs {
+		if _, err := t.hold(ctx, tx, id); err != nil {
 			return err
 		}
-		for _, id := range userIDs {
-			if _, err := t.hold(ctx, tx, id); err != nil {
-				return err
-			}
+	}
+	var moved []string
+	for ids := range slices.Chunk(userIDs, batchRows) {
+		var triples [][]any
+		for _, id := range ids {
+			triples = append(triples, []any{t.id, groupID, id})
 		}
-		var moved []string
-		for ids := range slices.Chunk(userIDs, batchRows) {
-			var triples [][]any
-			for _, id := range ids {
-				triples = append(triples, []any{t.id, groupID, id})
-			}
-			places, args := inPlaces(triples)
-			rows, err := change(tx, places, args)
-			some, err := collect(rows, err, func(s scanner) (id string, err error) { return id, s.Scan(&id) })
-			if err != nil {
-				return err
-			}
-			moved = append(moved, some...)
-		}
-		slices.Sort(moved)
-		if err := t.touch(ctx, tx, moved, by.At); err != nil {
+		places, args := inPlaces(triples)
+		rows, err := tx.query(ctx, p.before+places+p.after, args...)
+		some, err := collect(rows, err, func(s scanner) (id string, err error) { return id, s.Scan(&id) })
+		if err != nil {
 			return err
 		}
-		if err := t.copyMemberships(ctx, tx, moved); err != nil {
-			return err
-		}
-		var events []audit.Event
-		for _, id := range moved {
-			e := groupEvent(by, kind, groupID)
-			e.UserID = id
-			events = append(events, e)
-		}
-		return t.witness(ctx, tx, by, events...)
-	})
+		moved = append(moved, some...)
+	}
+	slices.Sort(moved)
+	if err := t.touch(ctx, tx, moved, by.At); err != nil {
+		return err
+	}
+	if err := t.copyMemberships(ctx, tx, moved); err != nil {
+		return err
+	}
+	var events []audit.Event
+	for _, id := range moved {
+		e := groupEvent(by, p.kind, groupID)
+		e.UserID = id
+		events = append(events, e)
+	}
+	return t.witness(ctx, tx, by, events...)
 }
 
 // touch notes that accounts are others than they were.

@@ -7,38 +7,50 @@ import (
 
 	"dex/internal/connector/inventory"
 	"dex/internal/domain/audit"
+	"dex/internal/domain/role"
 	"dex/internal/domain/tenant"
 )
 
-// Inventory implements [inventory.Keeper]. Both lists are read in one transaction,
+// Inventory implements [inventory.Keeper]. All is read in one transaction,
 // which waits for nobody but who is changing the configuration.
-func (t *Tenant) Inventory(ctx context.Context) (i inventory.Inventory, err error) {
+func (t *Tenant) Inventory(ctx context.Context, named inventory.Named) (i inventory.Inventory, err error) {
 	err = t.db.inTx(ctx, func(tx hand) error {
 		// Whoever changes the configuration begins with this row.
 		if _, err := tx.exec(ctx, `UPDATE tenants SET version = version WHERE id = $1`, t.id); err != nil {
 			return err
 		}
-		i, err = t.inventory(ctx, tx)
+		i, err = t.inventory(ctx, tx, named)
 		return err
 	})
 	return i, err
 }
 
-func (t *Tenant) inventory(ctx context.Context, h hand) (i inventory.Inventory, err error) {
+func (t *Tenant) inventory(ctx context.Context, h hand, named inventory.Named) (i inventory.Inventory, err error) {
 	rows, err := h.query(ctx, `SELECT `+registeredColumns+` FROM clients WHERE tenant_id = $1 ORDER BY id`, t.id)
 	if i.Clients, err = collect(rows, err, t.registered); err != nil {
 		return i, err
 	}
 	rows, err = h.query(ctx, `SELECT `+registeredConnectorColumns+` FROM connectors WHERE tenant_id = $1 ORDER BY position, id`, t.id)
-	i.Connectors, err = collect(rows, err, t.scanConnector)
+	if i.Connectors, err = collect(rows, err, t.scanConnector); err != nil {
+		return i, err
+	}
+	if i.Groups, err = t.groupsOfFiles(ctx, h, named.Groups); err != nil {
+		return i, err
+	}
+	if i.People, err = t.peopleOfFiles(ctx, h, named); err != nil || t.id != tenant.Default {
+		return i, err
+	}
+	rows, err = h.query(ctx, `
+		SELECT id FROM users WHERE tenant_id = $1 AND role = $2 AND role <> '' AND NOT disabled ORDER BY id`, t.id, string(role.Owner))
+	i.Owners, err = collect(rows, err, scanID)
 	return i, err
 }
 
 // Reconcile implements [inventory.Keeper].
-func (t *Tenant) Reconcile(ctx context.Context, decide func(inventory.Inventory) (inventory.Deeds, error), by audit.By) error {
+func (t *Tenant) Reconcile(ctx context.Context, named inventory.Named, decide func(inventory.Inventory) (inventory.Deeds, error), by audit.By) error {
 	return t.editConfiguration(ctx, func(tx hand) error {
 		// The tenant's row is ours by now, so that nothing changes until the end.
-		now, err := t.inventory(ctx, tx)
+		now, err := t.inventory(ctx, tx, named)
 		if err != nil {
 			return err
 		}
@@ -56,11 +68,15 @@ func (t *Tenant) Reconcile(ctx context.Context, decide func(inventory.Inventory)
 		if err := r.clients(ctx, deeds); err != nil {
 			return err
 		}
+		if err := r.people(ctx, deeds); err != nil {
+			return err
+		}
 		e := by.Event(audit.ConfigApplied)
 		e.Detail = map[string]string{
-			"created":  strconv.Itoa(len(deeds.NewClients) + len(deeds.NewConnectors)),
-			"changed":  strconv.Itoa(len(deeds.ChangedClients) + len(deeds.ChangedConnectors)),
-			"disabled": strconv.Itoa(len(deeds.DisableConnectors)), "deleted": strconv.Itoa(len(deeds.DeleteClients)),
+			"created":  strconv.Itoa(len(deeds.NewClients) + len(deeds.NewConnectors) + len(deeds.NewPeople) + len(deeds.NewGroups)),
+			"changed":  strconv.Itoa(len(deeds.ChangedClients) + len(deeds.ChangedConnectors) + len(deeds.ChangedPeople) + len(deeds.ChangedGroups)),
+			"disabled": strconv.Itoa(len(deeds.DisableConnectors) + len(deeds.DisablePeople)),
+			"deleted":  strconv.Itoa(len(deeds.DeleteClients) + len(deeds.DeleteGroups)),
 		}
 		return t.witness(ctx, tx, by, e)
 	})

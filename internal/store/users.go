@@ -122,17 +122,19 @@ func (t *Tenant) disableUser(ctx context.Context, tx hand, inName string, e audi
 
 // EnableUser implements [user.Standing].
 func (t *Tenant) EnableUser(ctx context.Context, id string, by audit.By) error {
-	return t.db.inTx(ctx, func(tx hand) error {
-		n, err := tx.exec(ctx, `
-			UPDATE users SET disabled = FALSE, disabled_by = '', version = version + 1, updated_at = $3
-			WHERE tenant_id = $1 AND id = $2`, t.id, id, instant(by.At))
-		if err := mustChange(n, err, noUser(id)); err != nil {
-			return err
-		}
-		e := by.Event(audit.UserEnabled)
-		e.UserID = id
-		return t.witness(ctx, tx, by, e)
-	})
+	return t.db.inTx(ctx, func(tx hand) error { return t.enableUser(ctx, tx, id, by) })
+}
+
+func (t *Tenant) enableUser(ctx context.Context, tx hand, id string, by audit.By) error {
+	n, err := tx.exec(ctx, `
+		UPDATE users SET disabled = FALSE, disabled_by = '', version = version + 1, updated_at = $3
+		WHERE tenant_id = $1 AND id = $2`, t.id, id, instant(by.At))
+	if err := mustChange(n, err, noUser(id)); err != nil {
+		return err
+	}
+	e := by.Event(audit.UserEnabled)
+	e.UserID = id
+	return t.witness(ctx, tx, by, e)
 }
 
 // LinkIdentity implements [user.Standing].

@@ -12,6 +12,7 @@ import (
 	"dex/internal/base/secret"
 	"dex/internal/connector"
 	"dex/internal/connector/inventory"
+	"dex/internal/connector/local"
 	"dex/internal/domain/client"
 	"dex/internal/domain/role"
 )
@@ -33,24 +34,25 @@ func (s Reconcile) Noun() Noun {
 		Handle(Route{
 			ID: "plan", Method: http.MethodPost, Path: "/plan", Scope: role.Read(role.Clients), MaxBody: maxPlan,
 			Summary:     "Say what would change",
-			Description: "Nothing is changed. Takes `dex:connectors:read` too.",
+			Description: "Nothing is changed. Takes `dex:connectors:read` too, and for people and groups their scopes.",
 		}, s.plan),
 		Handle(Route{
 			ID: "apply", Method: http.MethodPost, Path: "/apply", Scope: role.Write(role.Clients), MaxBody: maxPlan, Creates: true,
 			Summary:     "Change what a plan has said",
-			Description: "All of it, or nothing; and nothing if the server has changed since. Takes `dex:connectors:write` too.",
+			Description: "All of it, or nothing; and nothing if the server has changed since. Takes `dex:connectors:write` too, and for people and groups their scopes.",
 		}, s.apply),
 		Handle(Route{
 			ID: "export", Method: http.MethodGet, Path: "/export", Scope: role.Read(role.Clients),
-			Summary: "Declare what there is", Description: "A plan of it finds nothing to change. Takes `dex:connectors:read` too.",
+			Summary:     "Declare what there is",
+			Description: "Of people and groups those that files manage. A plan of it finds nothing to change. Takes the scopes to read connectors, users and groups too.",
 		}, s.export),
 	}
 }
 
 // Desired is what is planned. It is exported because huma looks at nothing else.
 type Desired struct {
-	Resources Document `json:"resources" doc:"The sections of the files: clients, connectors."`
-	Prune     bool     `json:"prune,omitempty" doc:"Let go what such files have made and do not name any more: clients are deleted, connectors disabled."`
+	Resources Document `json:"resources" doc:"The sections of the files: clients, connectors, users, groups."`
+	Prune     bool     `json:"prune,omitempty" doc:"Let go what such files have made and do not name any more: clients and groups are deleted, connectors and users disabled."`
 }
 
 // Decided is what is applied. It is exported because huma looks at nothing else.
@@ -65,15 +67,12 @@ func (s Reconcile) want(c *Call, d Desired) (plan.Wanted, error) {
 	if err != nil {
 		return plan.Wanted{}, mistaken(err, "resources")
 	}
-	if len(r.Users)+len(r.Groups) > 0 {
-		return plan.Wanted{}, wrongly("resources", "People and groups are not planned: they are made by operations of their own.")
-	}
 	return plan.Want(r, c.At)
 }
 
 // decide plans, and looks at the settings of the connectors that would change.
 func (s Reconcile) decide(ctx context.Context, c *Call, now inventory.Inventory, w plan.Wanted, prune bool) (plan.Plan, error) {
-	p, problems := plan.Make(now, w, plan.Options{Prune: prune, Kinds: s.Connectors.Kinds})
+	p, problems := plan.Make(now, w, s.options(prune))
 	if len(problems) > 0 {
 		return p, refused(problems)
 	}
@@ -87,8 +86,29 @@ func (s Reconcile) decide(ctx context.Context, c *Call, now inventory.Inventory,
 	return p, nil
 }
 
+func (s Reconcile) options(prune bool) plan.Options {
+	return plan.Options{Prune: prune, Kinds: s.Connectors.Kinds, Passwords: local.Kind.Name}
+}
+
+// mayTouch says whether the caller has the scopes for the people and groups that the
+// files name or the plan would change.
+func mayTouch(c *Call, w plan.Wanted, changes []plan.Change, scope func(role.Noun) string) error {
+	concerned := map[string]bool{"user": len(w.People) > 0, "group": len(w.Groups) > 0}
+	for _, change := range changes {
+		concerned[change.Noun] = true
+	}
+	var scopes []string
+	if concerned["user"] {
+		scopes = append(scopes, scope(role.Users))
+	}
+	if concerned["group"] {
+		scopes = append(scopes, scope(role.Groups))
+	}
+	return c.Need(scopes...)
+}
+
 // mayDo says whether the caller may do what is planned: nobody gives a client, or takes
-// by one, scopes that their own token has not.
+// by one, scopes that their own token has not; nor a role that has some, to a person.
 func mayDo(c *Call, now inventory.Inventory, p plan.Plan) error {
 	concerned := map[string]bool{}
 	for _, change := range p.Changes {
@@ -102,6 +122,36 @@ func mayDo(c *Call, now inventory.Inventory, p plan.Plan) error {
 			if err := c.MayGive(one.Scopes); err != nil {
 				return err
 			}
+		}
+	}
+	return mayAmend(c, now, p.Deeds)
+}
+
+// mayAmend says whether the caller may do so to people: nobody gives a role, or touches
+// somebody by one, that has scopes which their own token has not.
+func mayAmend(c *Call, now inventory.Inventory, d inventory.Deeds) error {
+	touched := map[string]bool{}
+	var roles []string
+	for _, n := range d.NewPeople {
+		roles = append(roles, n.User.Role)
+	}
+	for _, a := range d.ChangedPeople {
+		touched[a.ID] = true
+		if a.Role != nil {
+			roles = append(roles, *a.Role)
+		}
+	}
+	for _, id := range d.DisablePeople {
+		touched[id] = true
+	}
+	for _, one := range now.People {
+		if touched[one.ID] {
+			roles = append(roles, one.Role)
+		}
+	}
+	for _, name := range roles {
+		if err := c.MayGive(role.Role(name).Scopes()); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -127,7 +177,7 @@ func people(ctx context.Context, c *Call, kept inventory.Keeper, changes []plan.
 		var n int
 		var err error
 		switch change := &changes[i]; {
-		case change.Action == plan.Create, change.Action == plan.Reorder:
+		case change.Action == plan.Create, change.Action == plan.Reorder, change.Noun == "user", change.Noun == "group":
 			continue
 		case change.Noun == "client":
 			n, err = kept.PeopleOf(ctx, change.ID, since)
@@ -154,12 +204,15 @@ func (s Reconcile) plan(ctx context.Context, c *Call, in *struct{ Body Desired }
 	if err != nil {
 		return nil, err
 	}
-	now, err := kept.Inventory(ctx)
+	now, err := kept.Inventory(ctx, w.Named())
 	if err != nil {
 		return nil, err
 	}
 	p, err := s.decide(ctx, c, now, w, in.Body.Prune)
 	if err != nil {
+		return nil, err
+	}
+	if err := mayTouch(c, w, p.Changes, role.Read); err != nil {
 		return nil, err
 	}
 	if err := people(ctx, c, kept, p.Changes); err != nil {
@@ -189,7 +242,7 @@ func (s Reconcile) apply(ctx context.Context, c *Call, in *struct{ Body Decided 
 	}
 	// The plan is made twice: first to promise an answer by it, then among what is
 	// really there, where its basis must be the same still.
-	now, err := kept.Inventory(ctx)
+	now, err := kept.Inventory(ctx, w.Named())
 	if err != nil {
 		return nil, err
 	}
@@ -199,6 +252,9 @@ func (s Reconcile) apply(ctx context.Context, c *Call, in *struct{ Body Decided 
 	}
 	if p.Basis != in.Body.Basis {
 		return nil, errStale
+	}
+	if err := mayTouch(c, w, p.Changes, role.Write); err != nil {
+		return nil, err
 	}
 	if err := mayDo(c, now, p); err != nil {
 		return nil, err
@@ -214,8 +270,8 @@ func (s Reconcile) apply(ctx context.Context, c *Call, in *struct{ Body Decided 
 	if err != nil {
 		return nil, err
 	}
-	err = kept.Reconcile(ctx, func(now inventory.Inventory) (inventory.Deeds, error) {
-		p, problems := plan.Make(now, w, plan.Options{Prune: in.Body.Prune, Kinds: s.Connectors.Kinds})
+	err = kept.Reconcile(ctx, w.Named(), func(now inventory.Inventory) (inventory.Deeds, error) {
+		p, problems := plan.Make(now, w, s.options(in.Body.Prune))
 		if len(problems) > 0 || p.Basis != in.Body.Basis {
 			return inventory.Deeds{}, errStale
 		}
@@ -234,15 +290,18 @@ func (s Reconcile) apply(ctx context.Context, c *Call, in *struct{ Body Decided 
 // errStale says that a plan is one of what was.
 var errStale = fault.New(fault.Conflict, "The server has changed since the plan was made, or the files have. Nothing is done: plan again, and look at what it says now.")
 
+// exportNote begins every export.
+const exportNote = "# Of the people and groups only those are here that files manage: who came by a login, or was\n# made by hand, is not.\n"
+
 func (s Reconcile) export(ctx context.Context, c *Call, _ *struct{}) (*Answer[resource.Export], error) {
-	if err := c.Need(role.Read(role.Connectors)); err != nil {
+	if err := c.Need(role.Read(role.Connectors), role.Read(role.Users), role.Read(role.Groups)); err != nil {
 		return nil, err
 	}
 	kept, err := s.Keepers(ctx, c.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	now, err := kept.Inventory(ctx)
+	now, err := kept.Inventory(ctx, inventory.Named{})
 	if err != nil {
 		return nil, err
 	}
@@ -251,5 +310,5 @@ func (s Reconcile) export(ctx context.Context, c *Call, _ *struct{}) (*Answer[re
 		return nil, err
 	}
 	text, err := all.YAML()
-	return &Answer[resource.Export]{Body: resource.Export{YAML: string(text)}}, err
+	return &Answer[resource.Export]{Body: resource.Export{YAML: exportNote + string(text)}}, err
 }

@@ -113,8 +113,11 @@ func (u User) Make() (Account, error) {
 // by the same.
 func (u User) accountID() string {
 	if u.ID != "" {
-		return accountPrefix + strings.TrimPrefix(u.ID, accountPrefix)
+		return AccountID(u.ID)
 	}
 	sum := sha256.Sum256([]byte("declared user\x00" + u.Username))
 	return accountPrefix + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:26])
 }
+
+// AccountID returns the id of the account of a user who is declared under an id.
+func AccountID(id string) string { return accountPrefix + strings.TrimPrefix(id, accountPrefix) }

@@ -132,7 +132,7 @@ type Group struct {
 	ID string `yaml:"id" required:"true"`
 	// What it is for.
 	Description string `yaml:"description"`
-	// The ids of the users in it.
+	// The ids of the users in it; of those in the same files, their user names serve too.
 	Members []string `yaml:"members"`
 }
 

@@ -4,7 +4,7 @@
 //
 // What the files leave out stays, unless it is to be pruned; then it goes if it came of
 // such files, and not if somebody has made it by hand or the servers' own configuration
-// declares it. Secrets are not told: one that is left out stays, and of one that is
+// declares it. Nobody's account goes: it is disabled. Secrets are not told: one that is left out stays, and of one that is
 // given the plan says that it changes.
 package plan
 
@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"slices"
 
+	"dex/internal/admin/declare"
 	"dex/internal/connector"
 	"dex/internal/connector/inventory"
 	"dex/internal/domain/client"
@@ -24,12 +25,17 @@ import (
 type Wanted struct {
 	Clients    []client.Registered // with their secrets and notes of them, if the files have any
 	Connectors []connector.Configured
+	People     []declare.Account
+	Groups     []inventory.Group // with the ids of their members
 }
 
 // Options say how to plan.
 type Options struct {
 	Prune bool
 	Kinds []connector.Kind
+	// Passwords is the kind of connector by which people log in with a password that is
+	// kept here.
+	Passwords string
 }
 
 // Action is what happens to something.
@@ -47,7 +53,7 @@ const (
 // Change is something that has to be done.
 type Change struct {
 	Action Action  `json:"action" enum:"create,update,disable,delete,reorder"`
-	Noun   string  `json:"noun" doc:"client or connector."`
+	Noun   string  `json:"noun" doc:"client, connector, user or group."`
 	ID     string  `json:"id"`
 	Fields []Field `json:"fields,omitempty" doc:"What is different afterwards."`
 	Why    string  `json:"why,omitempty"`
@@ -88,6 +94,7 @@ func Make(now inventory.Inventory, w Wanted, o Options) (Plan, []Problem) {
 	p.connectors()
 	p.clients()
 	p.references()
+	p.people()
 	if p.plan.Basis = basis(now, w, o); len(p.problems) > 0 {
 		return Plan{}, p.problems
 	}
@@ -341,6 +348,23 @@ func basis(now inventory.Inventory, w Wanted, o Options) string {
 	}
 	for _, c := range now.Connectors {
 		_, _ = fmt.Fprintf(h, "there connector %q %d %d %s\n", c.ID, c.Version, c.Position, c.CreatedAt.UTC())
+	}
+	named := map[string]bool{}
+	for _, a := range w.People {
+		named[a.User.ID] = true
+		_, _ = fmt.Fprintf(h, "wanted user %q %q %q\n", a.User.ID, sha256.Sum256([]byte(a.PasswordHash)), personFields(inventory.Person{}, a))
+	}
+	for _, one := range now.People {
+		// Of who is but in a group it matters that they are there.
+		if one.ManagedBy == tenant.ManagedByApply || named[one.ID] {
+			_, _ = fmt.Fprintf(h, "there user %q %d %s %x %q\n", one.ID, one.Version, one.CreatedAt.UTC(), sha256.Sum256([]byte(one.Declared)), one.LoginNames)
+		}
+	}
+	for _, g := range now.Groups {
+		_, _ = fmt.Fprintf(h, "there group %q %d %s %q\n", g.ID, g.Version, g.CreatedAt.UTC(), g.Members)
+	}
+	for _, g := range w.Groups {
+		_, _ = fmt.Fprintf(h, "wanted group %q %q %q\n", g.ID, g.Description, without(g.Members, nil))
 	}
 	for _, c := range w.Clients {
 		c.Notes = nil // which are new each time

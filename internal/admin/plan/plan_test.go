@@ -22,6 +22,8 @@ import (
 var (
 	now   = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 	kinds = []connector.Kind{oidc.Kind, {Name: "local"}}
+
+	options = Options{Kinds: kinds, Passwords: "local"}
 )
 
 // read reads files, which must be right.
@@ -40,6 +42,7 @@ func read(t interface{ Fatal(...any) }, text string) Wanted {
 // applied is what there is after a plan.
 func applied(i inventory.Inventory, p Plan) inventory.Inventory {
 	after := inventory.Inventory{Clients: slices.Clone(i.Clients), Connectors: slices.Clone(i.Connectors)}
+	peopled(&after, i, p)
 	put := func(c client.Registered) {
 		if slices.Contains(p.Secretless, c.ID) {
 			v := secret.New(secret.ClientPrefix)
@@ -103,7 +106,7 @@ clients:
 // there is an inventory as files have made it.
 func there(t *testing.T, text string) inventory.Inventory {
 	t.Helper()
-	p, problems := Make(inventory.Inventory{}, read(t, text), Options{Kinds: kinds})
+	p, problems := Make(inventory.Inventory{}, read(t, text), options)
 	if problems != nil {
 		t.Fatal(problems)
 	}
@@ -187,11 +190,11 @@ func TestAPlanSaysWhatWouldChange(t *testing.T) {
 				t.Fatalf("%q is not in the files", tt.from)
 			}
 			w := read(t, strings.Replace(stack, tt.from, tt.to, 1))
-			p, problems := Make(i, w, Options{Prune: tt.prune, Kinds: kinds})
+			p, problems := Make(i, w, Options{Prune: tt.prune, Kinds: kinds, Passwords: "local"})
 			if problems != nil || told(p) != tt.want {
 				t.Errorf("%v\n%s\nwant\n%s", problems, told(p), tt.want)
 			}
-			again, problems := Make(applied(i, p), w, Options{Prune: tt.prune, Kinds: kinds})
+			again, problems := Make(applied(i, p), w, Options{Prune: tt.prune, Kinds: kinds, Passwords: "local"})
 			if problems != nil || len(again.Changes) > 0 || !again.Deeds.Empty() {
 				t.Errorf("after it was applied: %v\n%s", problems, told(again))
 			}
@@ -209,7 +212,7 @@ clients:
 - {id: grafana, name: Changed, redirect_uris: ["https://grafana.example/login"], connectors: [corp, nowhere]}
 - {id: shell, public: true, native: true, redirect_uris: ["http://127.0.0.1/cb"], trusted_peers: [nobody]}
 `)
-	_, problems := Make(i, w, Options{Kinds: kinds})
+	_, problems := Make(i, w, options)
 	var got []string
 	for _, p := range problems {
 		got = append(got, p.Noun+" "+p.ID+" "+p.Field)
@@ -223,7 +226,7 @@ clients:
 func TestThePlanOfAChangedServerHasAnotherBasis(t *testing.T) {
 	i, w := there(t, stack), read(t, stack)
 	basisOf := func(i inventory.Inventory, w Wanted, prune bool) string {
-		p, problems := Make(i, w, Options{Prune: prune, Kinds: kinds})
+		p, problems := Make(i, w, Options{Prune: prune, Kinds: kinds, Passwords: "local"})
 		if problems != nil {
 			t.Fatal(problems)
 		}
@@ -303,7 +306,9 @@ func TestAPlanOfAnExportFindsNothingToChange(t *testing.T) {
 			w.Connectors = append(w.Connectors, connector.Configured{ID: fmt.Sprintf("k%d", i), Kind: "oidc", Name: "K", Config: config})
 			w.Connectors[i].Policy.CreateOnFirstLogin, w.Connectors[i].Policy.AuthoritativeFor = true, []string{}
 		}
-		p, problems := Make(inventory.Inventory{}, w, Options{Kinds: kinds})
+		people := drawnPeople(t)
+		w.Connectors, w.People, w.Groups = append(w.Connectors, people.Connectors...), people.People, people.Groups
+		p, problems := Make(inventory.Inventory{}, w, options)
 		if problems != nil {
 			t.Fatal(problems)
 		}
@@ -323,6 +328,9 @@ func TestAPlanOfAnExportFindsNothingToChange(t *testing.T) {
 				}
 			}
 		}
+		if strings.Contains(string(text), "$argon2id") {
+			t.Fatalf("a password is told:\n%s", text)
+		}
 		again, err := declare.ReadFiles(declare.Source{Name: "export.yaml", Data: text})
 		if err != nil {
 			t.Fatalf("%v\nin\n%s", err, text)
@@ -331,7 +339,7 @@ func TestAPlanOfAnExportFindsNothingToChange(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		after, problems := Make(have, want, Options{Prune: true, Kinds: kinds})
+		after, problems := Make(have, want, Options{Prune: true, Kinds: kinds, Passwords: "local"})
 		if problems != nil || len(after.Changes) > 0 || !after.Deeds.Empty() {
 			t.Fatalf("%v\n%s\nof\n%s", problems, told(after), text)
 		}

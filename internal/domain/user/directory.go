@@ -117,6 +117,7 @@ type Standing interface {
 type Group struct {
 	ID          string // its name, as it stands in tokens
 	Description string
+	ManagedBy   string // as tenants say it
 	Version     int64
 	CreatedAt   time.Time
 	UpdatedAt   time.Time

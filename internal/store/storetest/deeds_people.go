@@ -169,7 +169,7 @@ var peoplesDeeds = []deed{
 		d := inventory.Deeds{NewClients: []client.Registered{w.plainRegistration(n)}, DeleteClients: []string{w.registered("old-" + n)}}
 		by := w.signed(n)
 		return func(ctx context.Context) error {
-			return w.Reconcile(ctx, func(inventory.Inventory) (inventory.Deeds, error) { return d, nil }, by)
+			return w.Reconcile(ctx, inventory.Named{}, func(inventory.Inventory) (inventory.Deeds, error) { return d, nil }, by)
 		}
 	}},
 	{"MarkExported", func(w *world, n string) func(context.Context) error {

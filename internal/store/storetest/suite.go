@@ -57,6 +57,7 @@ func Run(t *testing.T, open Opener) {
 		{"registry of connectors", connectorPromises},
 		{"registry of tenants", tenantRegistryPromises},
 		{"inventory", inventoryPromises},
+		{"inventory of people", inventoryPeoplePromises},
 		{"duties", dutyPromises},
 		{"founding", foundingPromises},
 		{"sealing anew", resealPromises},

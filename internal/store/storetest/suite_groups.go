@@ -8,6 +8,7 @@ import (
 
 	"dex/internal/base/fault"
 	"dex/internal/domain/audit"
+	"dex/internal/domain/tenant"
 	"dex/internal/domain/user"
 )
 
@@ -33,7 +34,7 @@ var groupPromises = []promise{
 		w.grouped("b", "a", "c")
 		g, err := w.Group(w.ctx, "b")
 		w.ok(err)
-		alike(w, "group", g, user.Group{ID: "b", Description: "Group b", Version: 1, CreatedAt: w.now(), UpdatedAt: w.now()})
+		alike(w, "group", g, user.Group{ID: "b", Description: "Group b", ManagedBy: tenant.ManagedByHand, Version: 1, CreatedAt: w.now(), UpdatedAt: w.now()})
 		var ids []string
 		for after := ""; ; {
 			page, err := w.Groups(w.ctx, after, 2)

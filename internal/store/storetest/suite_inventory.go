@@ -15,12 +15,12 @@ import (
 
 // reconcile does deeds, whatever there is.
 func (w *world) reconcile(d inventory.Deeds) error {
-	return w.Reconcile(w.ctx, func(inventory.Inventory) (inventory.Deeds, error) { return d, nil }, w.by())
+	return w.Reconcile(w.ctx, inventory.Named{}, func(inventory.Inventory) (inventory.Deeds, error) { return d, nil }, w.by())
 }
 
 func (w *world) inventory() inventory.Inventory {
 	w.Helper()
-	i, err := w.Inventory(w.ctx)
+	i, err := w.Inventory(w.ctx, inventory.Named{})
 	w.ok(err)
 	return i
 }
@@ -83,7 +83,7 @@ var inventoryPromises = []promise{
 			same(w, name+": changed", w.dump() == before, true)
 		}
 		no := errors.New("no")
-		err = w.Reconcile(w.ctx, func(inventory.Inventory) (inventory.Deeds, error) { return inventory.Deeds{}, no }, w.by())
+		err = w.Reconcile(w.ctx, inventory.Named{}, func(inventory.Inventory) (inventory.Deeds, error) { return inventory.Deeds{}, no }, w.by())
 		same(w, "who decides may refuse", errors.Is(err, no), true)
 		same(w, "refused: changed", w.dump() == before, true)
 	}},
@@ -97,7 +97,7 @@ var inventoryPromises = []promise{
 		r := w.register("grafana")
 		outcomes := counter[bool]{}
 		w.atOnce(4, func(int) {
-			err := w.Reconcile(w.ctx, func(i inventory.Inventory) (inventory.Deeds, error) {
+			err := w.Reconcile(w.ctx, inventory.Named{}, func(i inventory.Inventory) (inventory.Deeds, error) {
 				if i.Clients[0].Version != r.Version {
 					return inventory.Deeds{}, fault.New(fault.Conflict, "It has changed.")
 				}
