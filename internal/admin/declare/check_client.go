@@ -79,29 +79,29 @@ func gatherSecrets(c *Client, at string, f *strict.Findings) {
 
 // authentication looks at how a client proves who it is, and fills in its
 // method.
-func (k *checker) authentication(c *Client, at string, f *strict.Findings) {
-	gatherSecrets(c, at, f)
-	hasSecret, hasKeys := len(c.Secrets) > 0, f.Given(at+"jwks")
+func (c *checker) authentication(of *Client, at string, f *strict.Findings) {
+	gatherSecrets(of, at, f)
+	hasSecret, hasKeys := len(of.Secrets) > 0, f.Given(at+"jwks")
 	if !f.Given(at + "auth_method") {
-		c.AuthMethod = authMethod(c.Public, hasSecret, hasKeys)
+		of.AuthMethod = authMethod(of.Public, hasSecret, hasKeys)
 	}
 	switch {
-	case c.Public && hasSecret:
+	case of.Public && hasSecret:
 		f.Add(at+"public", "contradicts its secret: whoever has a public client has all that is in it")
-	case c.Public && c.AuthMethod != authNone:
+	case of.Public && of.AuthMethod != authNone:
 		f.Add(at+"auth_method", "must be none, since the client is public")
-	case c.Public:
-	case c.AuthMethod == authNone:
+	case of.Public:
+	case of.AuthMethod == authNone:
 		f.Add(at+"auth_method", "is none, which is for clients with public: true")
-	case c.AuthMethod == authJWT && !hasKeys:
+	case of.AuthMethod == authJWT && !hasKeys:
 		f.Add(at+"jwks", "is not set, and private_key_jwt is verified with it")
-	case c.AuthMethod == authJWT && hasSecret:
+	case of.AuthMethod == authJWT && hasSecret:
 		f.Add(at+"auth_method", "is private_key_jwt, so that the secret would serve nobody: take it out")
-	case c.AuthMethod != authJWT && !hasSecret && k.rules.Whole:
+	case of.AuthMethod != authJWT && !hasSecret && c.rules.Whole:
 		f.Add(at+"secret", "is not set; give the client one, or jwks, or public: true")
 	}
-	if len(c.JWKS) > 0 {
-		if err := validKeySet(c.JWKS); err != nil {
+	if len(of.JWKS) > 0 {
+		if err := validKeySet(of.JWKS); err != nil {
 			f.Add(at+"jwks", "%s", err)
 		}
 	}
@@ -200,42 +200,42 @@ func checkURLs(c *Client, at string, f *strict.Findings) {
 }
 
 // limits looks at who may use a client, for what, and for how long.
-func (k *checker) limits(c *Client, at string, f *strict.Findings) {
+func (c *checker) limits(of *Client, at string, f *strict.Findings) {
 	// A list that restricts and has become empty would suddenly permit all.
 	for _, list := range []struct {
 		name string
 		n    int
-	}{{"scopes", len(c.Scopes)}, {"connectors", len(c.Connectors)}, {"groups", len(c.Groups)}} {
+	}{{"scopes", len(of.Scopes)}, {"connectors", len(of.Connectors)}, {"groups", len(of.Groups)}} {
 		if list.n == 0 && f.Given(at+list.name) {
 			f.Add(at+list.name, "is empty; leave it out to restrict nothing")
 		}
 	}
-	for i, scope := range c.Scopes {
+	for i, scope := range of.Scopes {
 		if !visibleASCII(scope, maxName) || strings.ContainsAny(scope, `"\`) {
 			f.Add(fmt.Sprintf("%sscopes[%d]", at, i), "must be one scope: visible ASCII characters other than \" and \\")
-		} else if err := administrative(scope, c.Trusted); err != nil {
+		} else if err := administrative(scope, of.Trusted); err != nil {
 			f.Add(fmt.Sprintf("%sscopes[%d]", at, i), "%s", err)
 		}
 	}
-	if len(c.Scopes) > 0 && slices.Contains(c.GrantTypes, grantCode) && !slices.Contains(c.Scopes, "openid") {
+	if len(of.Scopes) > 0 && slices.Contains(of.GrantTypes, grantCode) && !slices.Contains(of.Scopes, "openid") {
 		f.Add(at+"scopes", "must include openid, without which nobody can log in")
 	}
 	switch {
-	case k.rules.Algorithms == nil, slices.Contains(k.rules.Algorithms, c.IDTokenAlg), f.Flawed(at + "id_token_alg"):
+	case c.rules.Algorithms == nil, slices.Contains(c.rules.Algorithms, of.IDTokenAlg), f.Flawed(at + "id_token_alg"):
 	case f.Given(at + "id_token_alg"):
-		f.Add(at+"id_token_alg", "is %s, which is not in keys.algorithms", c.IDTokenAlg)
+		f.Add(at+"id_token_alg", "is %s, which is not in keys.algorithms", of.IDTokenAlg)
 	default:
-		f.Add(at+"id_token_alg", "is not set, and its default %s is not in keys.algorithms", c.IDTokenAlg)
+		f.Add(at+"id_token_alg", "is not set, and its default %s is not in keys.algorithms", of.IDTokenAlg)
 	}
 	for _, ttl := range []struct {
 		name  string
 		value time.Duration
-	}{{"access_token_ttl", c.AccessTokenTTL}, {"id_token_ttl", c.IDTokenTTL}} {
+	}{{"access_token_ttl", of.AccessTokenTTL}, {"id_token_ttl", of.IDTokenTTL}} {
 		if ttl.value == 0 && f.Given(at+ttl.name) {
 			f.Add(at+ttl.name, "must be 1s at least")
 		}
 	}
-	if c.RefreshGrace != nil && *c.RefreshGrace > MaxGrace {
+	if of.RefreshGrace != nil && *of.RefreshGrace > MaxGrace {
 		f.Add(at+"refresh_grace", "must be %s at most", strict.FormatDuration(MaxGrace))
 	}
 }

@@ -23,9 +23,10 @@ import (
 // maxFile bounds the configuration file. One that names ten thousand users fits.
 const maxFile = 4 << 20
 
-// What is wrong with settings.
 type (
-	Mistake  = strict.Mistake
+	// Mistake is one thing that is wrong with settings.
+	Mistake = strict.Mistake
+	// Mistakes are all of them.
 	Mistakes = strict.Mistakes
 )
 

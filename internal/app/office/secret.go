@@ -42,7 +42,7 @@ func (g Greeting) Greet(ctx context.Context) error {
 		return err
 	}
 	if g.File == "" && g.Terminal == nil {
-		g.Log.Info("there is no administrator yet", "make one with", g.Command)
+		g.Log.Info("there is no administrator yet", "make_one_with", g.Command)
 		return nil
 	}
 	now := g.DB.Clock().Now()

@@ -16,7 +16,7 @@ func subject(t *testing.T, o *workertest.Operator) string {
 }
 
 func rowOf(s *workertest.Server, query string, args ...any) *sql.Row {
-	return store.Raw(s.DB).QueryRow(query, args...) //nolint:noctx // a test looks once
+	return store.Raw(s.DB).QueryRow(query, args...)
 }
 
 // operatorNow is somebody who does what operators do.

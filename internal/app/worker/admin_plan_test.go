@@ -119,7 +119,7 @@ func TestWhatCannotBePlannedIsToldAllAtOnce(t *testing.T) {
 		places          []string
 	}{
 		{"two of one name", `{"clients": [{"id": "a", "redirect_uris": ["https://a.example/"]}, {"id": "a", "redirect_uris": ["https://a.example/"]}]}`, 422, []string{"body.resources.clients[1].id"}},
-		{"mistakes", `{"clients": [{"id": "a", "called": "x"}], "connectors": [{"id": "B!", "kind": "smoke"}], "cilents": []}`, 422, []string{"body.resources.clients[0].called", "body.resources.cilents"}},
+		{"mistakes", `{"clients": [{"id": "a", "called": "x"}], "connectors": [{"id": "B!", "kind": "smoke"}], "customers": []}`, 422, []string{"body.resources.clients[0].called", "body.resources.customers"}},
 		{"what the servers' configuration declares", `{"clients": [{"id": "app", "redirect_uris": ["https://other.example/"]}]}`, 422, []string{"body.resources.clients.app"}},
 		{"what is not there", `{"clients": [{"id": "a", "redirect_uris": ["https://a.example/"], "connectors": ["nowhere"]}]}`, 422, []string{"body.resources.clients.a.connectors[0]"}},
 		{"settings of a connector", `{"connectors": [{"id": "corp", "kind": "oidc", "config": {"client_id": "dex"}}]}`, 422, []string{"body.resources.connectors.corp.config.issuer", "body.resources.connectors.corp.config.client_secret"}},

@@ -92,7 +92,7 @@ func TestTheDocumentationKnowsEveryKindOfEvent(t *testing.T) {
 	got := between(t, string(page), "kinds", table.String())
 	got = between(t, got, "example", "```json\n"+string(example)+"\n```\n")
 	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil { //nolint:gosec // It is a page for everybody.
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 		return

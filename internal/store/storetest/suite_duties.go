@@ -81,7 +81,7 @@ var keyPromises = []promise{
 		}
 		all, err := w.SigningKeys(w.ctx)
 		w.ok(err)
-		all = lose(all[0].ID) // nothing was announced, so that a new one is made
+		lose(all[0].ID) // nothing was announced, so that a new one is made
 		w.clock.Advance(time.Minute)
 		for turned := true; turned; {
 			turned, err = ring.Turn(w.ctx, algs)
