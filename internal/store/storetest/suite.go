@@ -64,6 +64,7 @@ func Run(t *testing.T, open Opener) {
 		{"outbox", outboxPromises},
 		{"export", exportPromises},
 		{"restore", restorePromises},
+		{"the whole", wholePromises},
 		{"secrecy", secrecyPromises},
 		{"budget", budgetPromises},
 	} {
