@@ -2,12 +2,14 @@ package acceptance_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,6 +20,9 @@ import (
 	"dex/internal/base/clock"
 	"dex/internal/base/seal"
 	"dex/internal/base/secret"
+	"dex/internal/domain/audit"
+	"dex/internal/domain/outbox"
+	"dex/internal/domain/user"
 	"dex/internal/store"
 	"dex/internal/store/storetest"
 )
@@ -27,6 +32,7 @@ const dumpConfig = `
 clients:
 - {id: app, trusted: true, secrets: [app-secret, the-secret-that-comes-next], redirect_uris: ["https://app.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials], scopes: [openid, profile, offline_access, api]}
 - {id: asks, secret: asks-secret, redirect_uris: ["https://asks.example.com/cb"]}
+- {id: tv, public: true, grant_types: ["urn:ietf:params:oauth:grant-type:device_code"], scopes: [openid]}
 users:
 - {id: ann, username: ann, password: correct horse battery}
 - {id: ben, username: ben, password: another-password-of-ben}
@@ -44,7 +50,7 @@ func (s secrets) add(what, value string) {
 	}
 	s[what] = []byte(value)
 	// What stands behind a typed prefix is the secret itself.
-	for _, prefix := range []string{secret.CodePrefix, secret.RefreshPrefix, secret.SessionPrefix, secret.ClientPrefix} {
+	for _, prefix := range []string{secret.CodePrefix, secret.RefreshPrefix, secret.SessionPrefix, secret.ClientPrefix, secret.DevicePrefix, secret.LinkPrefix} {
 		if rest, ok := strings.CutPrefix(value, prefix); ok {
 			s[what+" without its prefix"] = []byte(rest)
 		}
@@ -158,6 +164,44 @@ func scenario(t *testing.T, s *workertest.Server, clk *clock.Fake) secrets {
 	return found
 }
 
+// deeds does what operators do, and leaves secrets on their way.
+func (s secrets) deeds(t *testing.T, w *workertest.Server, now time.Time) {
+	t.Helper()
+	ctx, tn := t.Context(), w.Tenant
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	by := audit.By{Actor: "usr_ann", At: now, Receipt: &audit.Receipt{
+		Actor: "usr_ann", Key: sha256.Sum256([]byte("a key")), Request: sha256.Sum256([]byte("a request")),
+		Answer: []byte(`{"secret":"a-secret-that-is-shown-once"}`), ExpiresAt: now.Add(time.Hour),
+	}}
+	s.add("what was answered and shown once", "a-secret-that-is-shown-once")
+	_, err := tn.CreateGroup(ctx, user.Group{ID: "friends"}, by)
+	must(err)
+	by.Receipt = nil
+	must(tn.AddMembers(ctx, "friends", []string{"usr_ben"}, by))
+	made, err := tn.CreateUser(ctx, user.New{
+		User: user.User{ID: user.NewID(), Username: "cat"}, Local: user.Local{ConnectorID: "local", LoginNames: []string{"cat"}},
+	}, by)
+	must(err)
+	link, value := user.NewLink(user.Reset, made.ID, now)
+	s.add("a link", string(value))
+	must(tn.CreateLink(ctx, link, &outbox.Message{Kind: outbox.Mail, Body: []byte(`{"link":"` + string(value) + `"}`)}, by))
+	tv := w.Client(t, "tv")
+	var device struct {
+		DeviceCode string `json:"device_code"`
+		UserCode   string `json:"user_code"`
+	}
+	answer := tv.Send("/device_authorization", url.Values{"scope": {"openid"}})
+	must(json.Unmarshal([]byte(answer.Body), &device))
+	s.add("a device code", device.DeviceCode)
+	s.add("a user code", device.UserCode)
+	must(w.Worker.CatchUp(ctx))
+}
+
 // operators adds what the operator has given us, and what we have made ourselves.
 func (s secrets) operators(t *testing.T, tn *store.Tenant, keySecret seal.Secret) {
 	t.Helper()
@@ -216,10 +260,11 @@ func TestACopyOfTheDatabaseIsWorthNothing(t *testing.T) {
 	db := shared(t, storetest.WithClock(clk), storetest.WithKeys(ring))
 	s := workertest.Start(t, workertest.Options{Bare: true, Config: dumpConfig, Kinds: up.Kinds(), Clock: clk, DB: db})
 	issued := scenario(t, s, clk)
+	issued.deeds(t, s, clk.Now())
 	issued.operators(t, s.Tenant, keySecret)
 	dump := storetest.Dump(t, db)
 	for table, rows := range storetest.Counts(t, db) {
-		if unused := []string{"used_assertions", "client_origins", "leases"}; rows == 0 && !slices.Contains(unused, table) {
+		if unused := []string{"used_assertions", "client_origins", "leases", "deleted_tenants"}; rows == 0 && !slices.Contains(unused, table) {
 			t.Errorf("the scenario leaves nothing in %s", table)
 		}
 	}
