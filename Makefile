@@ -56,9 +56,9 @@ test: .tools/withpostgres
 .PHONY: test-here
 test-here:
 	@echo '== Every package, on SQLite'
-	DEX_TEST_DB=sqlite go test -race -timeout 15m $(TESTFLAGS) ./...
+	DEX_TEST_DB=sqlite go test -race -timeout 30m $(TESTFLAGS) ./...
 	@echo '== Every package with a database, on PostgreSQL'
-	@DEX_TEST_DB=postgres go test -race -timeout 15m $(TESTFLAGS) $(sort $(DATABASE))
+	@DEX_TEST_DB=postgres go test -race -timeout 30m $(TESTFLAGS) $(sort $(DATABASE))
 
 ## quick: every test that needs no other program, on SQLite, without the detector
 .PHONY: quick
