@@ -233,7 +233,6 @@ type reader struct {
 	dir       string // instead of var/stack
 	elsewhere *strings.Replacer
 	terminal  *terminal
-	browser   *tab // of the administrator, once they have logged in
 
 	balancer, overlord, admin, notes string // the addresses
 	password, code                   string // what was printed
@@ -296,22 +295,17 @@ func (r *reader) follow(s step) {
 	}
 }
 
-// logIn opens the address that dexctl prints. The second time nobody is asked for a
-// password.
+// logIn opens the address that dexctl prints, and logs in there.
 func (r *reader) logIn() {
 	r.t.Helper()
 	line := regexp.MustCompile(`(?m)^\s+(http://` + regexp.QuoteMeta(r.balancer) + `/authorize\S+)$`)
 	address := line.FindStringSubmatch(r.terminal.await(patience, "an address to open", line.MatchString))[1]
-	if r.browser == nil {
-		r.browser = newTab(r.t, desktop)
-		r.browser.open(address)
-		r.browser.await("password")
-		r.browser.fill("login", "admin@example.com", "password", r.password)
-		r.browser.do(chromedp.Click(chromedp.ID("submit")))
-	} else {
-		r.browser.open(address)
-	}
-	r.browser.do(chromedp.WaitVisible(chromedp.CSS("main.done")))
+	browser := newTab(r.t, desktop)
+	browser.open(address)
+	browser.await("password")
+	browser.fill("login", "admin@example.com", "password", r.password)
+	browser.do(chromedp.Click(chromedp.ID("submit")))
+	browser.do(chromedp.WaitVisible(chromedp.CSS("main.done")))
 }
 
 // withScreen returns a folder with what opens a browser on a desktop. The browser of the

@@ -1,10 +1,11 @@
-// Package office is what is done for the whole installation by whoever has the
-// duties: the overlord, or a worker that needs none. It puts the duties together, and
-// the part of the administrators' API that is about the whole.
+// Package office is what is done for the whole installation. It puts the duties
+// together, for whoever has them: the overlord, or a worker that needs none; and the
+// part of the administrators' API that is about the whole, which every process serves.
 package office
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -15,6 +16,7 @@ import (
 	"dex/internal/app/delivery"
 	"dex/internal/app/duty"
 	"dex/internal/base/clock"
+	"dex/internal/base/fault"
 	"dex/internal/connector"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/credential"
@@ -44,18 +46,30 @@ type Office struct {
 	ClearEvery time.Duration
 	// Told is called with what came of each run of a duty; nil for nobody.
 	Told func(duty.Outcome)
+	// Visited says that others have the duties. Operators are served here all the same,
+	// and may have those done here that need nothing but the database.
+	Visited bool
 
 	roster *duty.Roster
 }
 
 func (o *Office) clock() clock.Clock { return o.DB.Clock() }
 
-// Duties are what is done now and then: the list to add to.
+// Duties are what is done now and then. What leaves the house is delivered by whoever
+// has the duties alone: their settings say where it goes.
 func (o *Office) Duties() []duty.Duty {
+	if o.Visited {
+		return o.upkeep()
+	}
 	delivering, err := delivery.Duties(o.DB, o.Delivery, o.clock())
 	if err != nil { // the settings have been checked, so this is of the world
 		o.Log.Error("nothing can be delivered", "error", err)
 	}
+	return append(delivering, o.upkeep()...)
+}
+
+// upkeep are the duties that need nothing but the database: the list to add to.
+func (o *Office) upkeep() []duty.Duty {
 	rotate := duty.RotateKeys(duty.Rotation{
 		Timelines:  o.DB.Timelines,
 		Store:      func(ctx context.Context, id string) (key.Store, error) { return o.DB.Tenant(ctx, id) },
@@ -63,12 +77,12 @@ func (o *Office) Duties() []duty.Duty {
 		Algorithms: o.Algorithms, Timing: o.Timing, Clock: o.clock(),
 	})
 	rotate.Every = min(rotate.Every, rotateEvery)
-	return append(delivering,
+	return []duty.Duty{
 		rotate,
 		duty.ClearAway(o.DB, o.clock(), o.ClearEvery),
 		duty.IndexPeople(o.DB, indexEvery),
 		duty.CountUse(o.DB, o.clock(), countEvery),
-	)
+	}
 }
 
 // longest is the longest life of a token that a client of a tenant has of its own.
@@ -141,6 +155,9 @@ func (o *Office) state(ctx context.Context) (s system.State, err error) {
 // run does a duty at once, in an operator's name.
 func (o *Office) run(ctx context.Context, name string, by audit.By) (string, error) {
 	did, err := o.Roster().Now(ctx, name)
+	if o.Visited && errors.Is(err, duty.ErrNoSuchDuty) {
+		return "", o.elsewhere(ctx, name)
+	}
 	if err != nil {
 		return did, err
 	}
@@ -151,6 +168,20 @@ func (o *Office) run(ctx context.Context, name string, by audit.By) (string, err
 	e := by.Event(audit.DutyRun)
 	e.Detail = map[string]string{"duty": name}
 	return did, t.Record(ctx, e)
+}
+
+// elsewhere says of a duty that is not done here who does it, if anybody does.
+func (o *Office) elsewhere(ctx context.Context, name string) error {
+	all, err := o.DB.Duties(ctx)
+	if err != nil {
+		return err
+	}
+	for _, d := range all {
+		if d.Name == name {
+			return fault.New(fault.Conflict, "The duty %q needs settings that only whoever has the duties knows, which was %s last. Ask the administrators' API there: with dexctl, by --api and the admin_listen of that overlord.", name, d.Holder)
+		}
+	}
+	return duty.ErrNoSuchDuty
 }
 
 const (

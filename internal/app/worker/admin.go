@@ -85,12 +85,8 @@ func (w *Worker) putAdmin() error {
 
 // Admin returns the administrators' API of a worker that has been put together.
 func (w *Worker) Admin() (*api.Server, error) {
-	var more []api.Noun
-	if w.settings.Duties { // whoever has the duties serves what is about the whole
-		more = w.office.Nouns()
-	}
 	return operate.New(operate.Options{
-		More: more,
+		More: w.office.Nouns(),
 		DB:   w.db, Keys: w.keys, Clock: w.db.Clock(), Log: w.log,
 		Address: cmp.Or(w.options.AdminAddress, "http://127.0.0.1"), Issuer: w.settings.Issuer,
 		Trusted: httpx.Proxies(w.settings.TrustedProxies), Rate: w.options.AdminRate, Strangers: w.options.AdminRate,

@@ -132,3 +132,32 @@ func TestAnOperatorSeesHowTheWholeDoes(t *testing.T) {
 		t.Errorf("with one key secret there is nothing to seal anew: %+v", resealed)
 	}
 }
+
+// An operator knows one address. Whether the worker behind it has the duties, nobody
+// should have to know.
+func TestAWorkerBesideAnOverlordServesWhatIsAboutTheWhole(t *testing.T) {
+	t.Parallel()
+	first := operated(t)
+	s := workertest.Start(t, workertest.Options{DB: first.DB, Clock: first.Clock, Issuer: first.URL, Clients: workertest.OperatorClients, Config: workertest.OperatorUsers + "duties: false\n"})
+	owner := s.Bearer(t, first.Operator(t, "ann", "owner").Token)
+	var list resource.List[resource.Key]
+	owner.Call(http.MethodPost, "/keys/rotate", nil).Into(t, &list)
+	if len(list.Items) != 6 || len(keysOf(t, owner)) != 6 {
+		t.Errorf("after the order to rotate there are %d keys", len(list.Items))
+	}
+	for _, path := range []string{"/state", "/health", "/duties", "/outbox", "/keys"} {
+		if got := owner.Call(http.MethodGet, path, nil); got.Status != http.StatusOK {
+			t.Errorf("%s: %d %s", path, got.Status, got.Body)
+		}
+	}
+	var done resource.DutyDone
+	owner.Call(http.MethodPost, "/duties/clear%20away/run", nil).Into(t, &done)
+	if got := owner.Call(http.MethodPost, "/duties/nothing/run", nil); got.Status != http.StatusNotFound {
+		t.Errorf("a duty that nobody has: %d %s", got.Status, got.Body)
+	}
+	must(t, s.DB.DutyBegan(t.Context(), "deliver", "overlord-1/7 ABCDEF", s.Clock.Now()))
+	got := owner.Call(http.MethodPost, "/duties/deliver/run", nil)
+	if got.Status != http.StatusConflict || !strings.Contains(got.Problem.Detail, "overlord-1/7") {
+		t.Errorf("a duty that needs the settings of another process: %d %s", got.Status, got.Body)
+	}
+}
