@@ -58,8 +58,8 @@ var (
 	hidden     = regexp.MustCompile(`<input type="hidden" name="([^"]*)" value="([^"]*)"`)
 )
 
-// visit does what a person does in a browser: opens the address, fills in the form, and
-// follows to the end.
+// visit does what a person does in a browser: opens the address, logs in, allows what
+// is asked, and follows to the end.
 func visit(ctx context.Context, address, password string) error {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
@@ -70,20 +70,23 @@ func visit(ctx context.Context, address, password string) error {
 	if err != nil {
 		return err
 	}
-	action := formAction.FindStringSubmatch(page)
-	if action == nil {
-		return fmt.Errorf("%s shows no form", at)
+	for _, typed := range []url.Values{{"login": {administrator}, "password": {password}}, {"answer": {"allow"}}} {
+		action := formAction.FindStringSubmatch(page)
+		if action == nil {
+			return fmt.Errorf("%s shows no form", at)
+		}
+		to, err := at.Parse(html.UnescapeString(action[1]))
+		if err != nil {
+			return err
+		}
+		for _, field := range hidden.FindAllStringSubmatch(page, -1) {
+			typed.Set(html.UnescapeString(field[1]), html.UnescapeString(field[2]))
+		}
+		if page, at, err = fetch(ctx, browser, http.MethodPost, to.String(), typed); err != nil {
+			return err
+		}
 	}
-	to, err := at.Parse(html.UnescapeString(action[1]))
-	if err != nil {
-		return err
-	}
-	fields := url.Values{"login": {administrator}, "password": {password}}
-	for _, field := range hidden.FindAllStringSubmatch(page, -1) {
-		fields.Set(html.UnescapeString(field[1]), html.UnescapeString(field[2]))
-	}
-	_, _, err = fetch(ctx, browser, http.MethodPost, to.String(), fields)
-	return err
+	return nil
 }
 
 func fetch(ctx context.Context, browser *http.Client, method, address string, fields url.Values) (page string, at *url.URL, err error) {

@@ -1,10 +1,12 @@
 package authorize
 
 import (
+	"slices"
 	"time"
 
 	"dex/internal/domain/client"
 	"dex/internal/domain/grant"
+	"dex/internal/domain/role"
 	"dex/internal/domain/session"
 	"dex/internal/protocol/oauth"
 )
@@ -42,13 +44,21 @@ func remembers(r grant.Request, c client.Client) bool {
 	return r.Device == nil && !r.PrivateUse() && (!c.Native || !c.Public)
 }
 
+// mayBeAnother reports whether somebody who is not the client could gain much by asking
+// in its name: to a loopback address any program answers, of whoever shares the machine,
+// and no secret tells one from the other. RFC 8252 section 8.6 has the person asked
+// then; for what a trusted application of no power asks it is not worth the question.
+func mayBeAnother(r grant.Request, c client.Client) bool {
+	return c.Native && c.Public && slices.ContainsFunc(r.Asked.Scopes, role.IsAdministrative)
+}
+
 // consented reports whether the person has allowed what is asked.
 func consented(r grant.Request, c client.Client, s *session.Known) bool {
 	now := len(r.Answered.Consent) > 0 && r.Answered.ConsentBy == s.User.ID
 	switch {
 	case now && len(r.Asked.Scopes.Without(r.Answered.Consent)) == 0:
 		return true
-	case r.Asked.Prompt.Consent, r.PrivateUse(), r.Device != nil:
+	case r.Asked.Prompt.Consent, r.PrivateUse(), r.Device != nil, mayBeAnother(r, c):
 		return false
 	case c.Trusted:
 		return true

@@ -51,6 +51,8 @@ func TestNext(t *testing.T) {
 	prompt := func(p oauth.Prompt) func(r *grant.Request) {
 		return func(r *grant.Request) { r.Asked.Prompt = p }
 	}
+	tool := client.Client{ID: "tool", Trusted: true, Native: true, Public: true}
+	administrative := func(r *grant.Request) { r.Asked.Scopes = oauth.Scopes{"openid", "dex:users:write"} }
 	forgetful := func(k *session.Known) { k.Consent = nil }
 	consent := func(by string, scopes ...string) func(r *grant.Request) {
 		return func(r *grant.Request) { r.Answered.Consent, r.Answered.ConsentBy = scopes, by }
@@ -113,6 +115,14 @@ func TestNext(t *testing.T) {
 			r.Asked.RedirectURI = "com.example.app:/cb"
 		}), app, ann(nil), stepRespond},
 		{"a loopback address is no scheme of its own", asks(func(r *grant.Request) { r.Asked.RedirectURI = "http://127.0.0.1:49152/cb" }), app, ann(nil), stepRespond},
+
+		{"administrative scopes on a device are asked for, even for a trusted client", asks(administrative), tool, ann(nil), stepConsent},
+		{"administrative scopes that were allowed just now are not", asks(func(r *grant.Request) {
+			administrative(r)
+			consent("usr_ann", r.Asked.Scopes...)(r)
+		}), tool, ann(nil), stepRespond},
+		{"a trusted client on a device gets the rest without a question", asks(nil), tool, ann(forgetful), stepRespond},
+		{"a trusted client with a secret is not asked about", asks(administrative), trusted, ann(nil), stepRespond},
 
 		{"who has to log in is not asked for consent first", asks(prompt(oauth.Prompt{Login: true, Consent: true})), app, ann(forgetful), stepLogin},
 	} {
