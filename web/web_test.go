@@ -196,7 +196,7 @@ func samples() []sample {
 		{"device-confirm", confirmPage{
 			consentPage: consentPage{
 				ClientName: "Television", UserName: "Jane Doe", UserEmail: "jane@example.com",
-				Scopes: []scopeItem{{"openid", ""}, {"administer", ""}}, Action: "/consent", Attempt: "a1", CSRF: "c1",
+				Scopes: []scopeItem{{"openid", ""}, {"dex:users:write", ""}, {"dex:audit:read", ""}}, Action: "/consent", Attempt: "a1", CSRF: "c1",
 			},
 			UserCode: "BCDF-GHJK", RemoteAddr: "192.0.2.9", UserAgent: "Television/1.0", Age: 20,
 		}, []string{"code", "warning", "allow", "deny", "switch"}},

@@ -295,7 +295,7 @@ func (r *reader) follow(s step) {
 	}
 }
 
-// logIn opens the address that dexctl prints, and logs in there.
+// logIn opens the address that dexctl prints, logs in there, and allows what is asked.
 func (r *reader) logIn() {
 	r.t.Helper()
 	line := regexp.MustCompile(`(?m)^\s+(http://` + regexp.QuoteMeta(r.balancer) + `/authorize\S+)$`)
@@ -304,7 +304,8 @@ func (r *reader) logIn() {
 	browser.open(address)
 	browser.await("password")
 	browser.fill("login", "admin@example.com", "password", r.password)
-	browser.do(chromedp.Click(chromedp.ID("submit")))
+	browser.click("submit", "allow")
+	browser.do(chromedp.Click(chromedp.ID("allow")))
 	browser.do(chromedp.WaitVisible(chromedp.CSS("main.done")))
 }
 

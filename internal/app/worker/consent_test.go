@@ -233,3 +233,40 @@ func TestConsentThatIsTakenBackTakesItsTokensAlong(t *testing.T) {
 		t.Error("1.M 160: another person's tokens are gone")
 	}
 }
+
+// dexctl is such a client. Whoever shares the machine can listen where it would, so that
+// a page which sends an owner's browser there would have everything without a word.
+func TestAdministrativeRightsOnADeviceAreAskedForEachTime(t *testing.T) {
+	const tool = `
+- {id: tool, name: The tool, public: true, native: true, trusted: true, redirect_uris: ["http://127.0.0.1/cb"], scopes: [openid, "dex:users:read", "dex:users:write", "dex:audit:read"]}
+`
+	s := workertest.Start(t, workertest.Options{Clients: tool})
+	s.SetRole(t, "ann", "owner")
+	c, b := s.Client(t, "tool"), s.Browser(t)
+	c.RedirectURI = "http://127.0.0.1:49152/cb"
+	signIn(t, s, b, "ann")
+	everything := []string{"scope", "openid dex:users:read dex:users:write dex:audit:read"}
+	for _, round := range []string{"first", "again"} {
+		page := ask(s, b, c, everything...)
+		if !page.Has("allow") || page.Has("remember") {
+			t.Fatalf("%s: %d, to %q: %s", round, page.Status, page.Header.Get("Location"), page.Body)
+		}
+		for _, want := range []string{"The tool", "127.0.0.1:49152", "Ann Example", "Create, change and delete people’s accounts", "See the record of what was done"} {
+			if !strings.Contains(page.Body, want) {
+				t.Errorf("%s: the page does not say %q", round, want)
+			}
+		}
+		if strings.Contains(page.Body, "dex:") {
+			t.Errorf("%s: the page names a scope that is no word: %s", round, page.Body)
+		}
+		if a := b.Follow(b.Submit(page.Form(t, "allow"), "answer", "allow", "remember", "1")); a.Param("code") == "" {
+			t.Errorf("%s: allowed, it is %d, to %q", round, a.Status, a.Header.Get("Location"))
+		}
+	}
+	if a := ask(s, b, c, append(everything, "prompt", "none")...); a.Param("error") != "consent_required" {
+		t.Errorf("prompt=none: %s", a.Header.Get("Location"))
+	}
+	if a := ask(s, b, c, "scope", "openid"); a.Param("code") == "" {
+		t.Errorf("what is of no power is asked for too: %d", a.Status)
+	}
+}

@@ -3,7 +3,6 @@ package authorize
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 
 	"dex/internal/base/fault"
@@ -75,11 +74,8 @@ func (h *Handler) consentPage(r *http.Request, req grant.Request, c client.Clien
 	}
 	for _, s := range req.Asked.Scopes {
 		line := scopeLine{Name: s}
-		if role.IsAdministrative(s) {
-			// They are many, and mean one thing.
-			if line.Name = "administer"; slices.Contains(page.Scopes, line) {
-				continue
-			}
+		if noun, reads := strings.CutSuffix(s, ":read"); reads && role.IsAdministrative(s) && req.Asked.Scopes.Contains(noun+":write") {
+			continue // who is told that it may be changed need not be told that it may be seen
 		}
 		if id, ok := oauth.CrossClientAudience(s); ok {
 			line = scopeLine{Name: "audience", Client: id}

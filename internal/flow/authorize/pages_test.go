@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/net/html"
 
+	"dex/internal/domain/role"
 	"dex/web"
 )
 
@@ -101,5 +102,15 @@ func TestTheFormPostPageCarriesTheAnswer(t *testing.T) {
 	}
 	if !strings.Contains(text, `id="continue"`) {
 		t.Error("without script there is no way on")
+	}
+}
+
+func TestEveryAdministrativeScopeIsSaidInWords(t *testing.T) {
+	var page consentPage
+	for _, s := range role.All() {
+		page.Scopes = append(page.Scopes, scopeLine{Name: s})
+	}
+	if text, _ := show(t, page); strings.Contains(text, "dex:") {
+		t.Errorf("a scope has no words: %s", text)
 	}
 }
