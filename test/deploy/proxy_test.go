@@ -37,8 +37,10 @@ func free(t testing.TB) string {
 
 // said collects what a process says.
 type said struct {
-	mu   sync.Mutex
-	text bytes.Buffer
+	mu    sync.Mutex
+	text  bytes.Buffer
+	end   func()
+	ended sync.Once
 }
 
 func (s *said) Write(p []byte) (int, error) {
@@ -53,7 +55,10 @@ func (s *said) String() string {
 	return s.text.String()
 }
 
-// keep runs a program until the test ends.
+// stop ends a process before the test does.
+func (s *said) stop() { s.ended.Do(s.end) }
+
+// keep runs a program until the test ends, or it is stopped.
 func keep(t testing.TB, dir, name string, arguments ...string) *said {
 	t.Helper()
 	out := &said{}
@@ -64,9 +69,12 @@ func keep(t testing.TB, dir, name string, arguments ...string) *said {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	out.end = func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		_ = cmd.Wait()
+	}
+	t.Cleanup(func() {
+		out.stop()
 		if t.Failed() {
 			t.Logf("%s said:\n%s", filepath.Base(name), out)
 		}
@@ -226,6 +234,36 @@ func (f *front) holds(t *testing.T) {
 	}
 }
 
+// keepsQuiet holds a proxy to the promise that what it logs, of what works and of what
+// does not, has paths, and no link by which somebody chooses a password. It stops the
+// worker, and so comes last.
+func (f *front) keepsQuiet(t *testing.T, log func() string) {
+	t.Helper()
+	const link = "/account/password?link=dxl_THELINKOFSOMEBODY"
+	c := f.client()
+	logs := func(times int) {
+		t.Helper()
+		await(t, func() error {
+			if n := strings.Count(log(), "/account/password"); n < times {
+				return fmt.Errorf("the proxy has logged %d of %d requests: %s", n, times, log())
+			}
+			return nil
+		})
+	}
+	if status, _, _ := lie(t, c, "https://"+f.address+link); status != http.StatusGone {
+		t.Errorf("a link of nobody is %d", status)
+	}
+	logs(1)
+	f.workerSaid.stop()
+	if status, _, _ := lie(t, c, "https://"+f.address+link); status < http.StatusInternalServerError {
+		t.Errorf("without a worker it is %d", status)
+	}
+	logs(2)
+	if text := log() + f.workerSaid.String(); strings.Contains(text, "dxl_") {
+		t.Errorf("the link is in a log: %s", text)
+	}
+}
+
 // addresses returns whom the worker has seen asking for a path.
 func (f *front) addresses(t *testing.T, path string) (all []string) {
 	t.Helper()
@@ -279,17 +317,19 @@ func TestHAProxyCarriesRequestsAsPromised(t *testing.T) {
 	if out := run(t, "", program(t, "haproxy"), "-c", "-f", file); strings.Contains(out, "WARNING") {
 		t.Errorf("its file: %s", out)
 	}
-	keep(t, f.dir, program(t, "haproxy"), "-db", "-f", file)
+	out := keep(t, f.dir, program(t, "haproxy"), "-db", "-f", file)
 	f.holds(t)
 	f.leads(t, "https://"+f.plain)
+	f.keepsQuiet(t, out.String)
 }
 
 func TestNginxCarriesRequestsAsPromised(t *testing.T) {
 	f := newFront(t)
 	site := f.write(t, "deploy/nginx/dex.conf", "listen 80;", "listen "+f.plain+";", "listen 443 ssl", "listen "+f.address+" ssl", "return 301 https://login.example.com", "return 301 https://"+f.address,
-		"server_name login.example.com;", "server_name 127.0.0.1;", "/etc/nginx/login.example.com.pem", f.cert, "/etc/nginx/login.example.com.key", f.key)
+		"server_name login.example.com;", "server_name 127.0.0.1;", "/etc/nginx/login.example.com.pem", f.cert, "/etc/nginx/login.example.com.key", f.key,
+		"/var/log/nginx/dex.log", filepath.Join(f.dir, "access.log"))
 	main := filepath.Join(f.dir, "nginx.conf")
-	text := fmt.Sprintf("daemon off;\npid %[1]s/pid;\nerror_log stderr;\n%[3]sevents {}\nhttp {\n\taccess_log off;\n", f.dir, site, user())
+	text := fmt.Sprintf("daemon off;\npid %[1]s/pid;\nerror_log stderr;\n%[3]sevents {}\nhttp {\n", f.dir, site, user())
 	for _, kind := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
 		text += fmt.Sprintf("\t%s_temp_path %s/%s;\n", kind, f.dir, kind)
 	}
@@ -299,9 +339,16 @@ func TestNginxCarriesRequestsAsPromised(t *testing.T) {
 	if out := run(t, "", program(t, "nginx"), "-t", "-c", main, "-e", "stderr"); strings.Contains(out, "[warn]") {
 		t.Errorf("its file: %s", out)
 	}
-	keep(t, f.dir, program(t, "nginx"), "-c", main, "-e", "stderr")
+	out := keep(t, f.dir, program(t, "nginx"), "-c", main, "-e", "stderr")
 	f.holds(t)
 	f.leads(t, "https://"+f.address)
+	f.keepsQuiet(t, func() string {
+		text, err := os.ReadFile(filepath.Join(f.dir, "access.log"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.String() + string(text)
+	})
 }
 
 // user keeps nginx ours if we are root: it could not read the test's folder otherwise.
@@ -321,8 +368,9 @@ func TestCaddyCarriesRequestsAsPromised(t *testing.T) {
 	run(t, "", program(t, "caddy"), "validate", "--adapter", "caddyfile", "--config", as)
 	// And at the test's address, with its certificate.
 	f := newFront(t)
-	file := f.write(t, "deploy/caddy/Caddyfile", "login.example.com {",
-		fmt.Sprintf("{\n\tadmin off\n\tauto_https off\n}\nhttps://%s {\n\tbind 127.0.0.1\n\ttls %s %s\n", f.address, f.cert, f.key))
-	keep(t, f.dir, program(t, "caddy"), "run", "--adapter", "caddyfile", "--config", file)
+	file := f.write(t, "deploy/caddy/Caddyfile", "\tlog {\n", "\tadmin off\n\tauto_https off\n\tlog {\n",
+		"login.example.com {", fmt.Sprintf("https://%s {\n\tbind 127.0.0.1\n\ttls %s %s\n", f.address, f.cert, f.key))
+	out := keep(t, f.dir, program(t, "caddy"), "run", "--adapter", "caddyfile", "--config", file)
 	f.holds(t)
+	f.keepsQuiet(t, out.String)
 }

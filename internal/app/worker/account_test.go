@@ -55,6 +55,9 @@ func TestSomebodyChoosesAPasswordByALink(t *testing.T) {
 	if to := a.Header.Get("Location"); a.Status != http.StatusSeeOther || strings.Contains(to, "dxl_") || !strings.Contains(to, "attempt=") {
 		t.Fatalf("the secret stays in the address: %d to %s", a.Status, to)
 	}
+	if got := a.Header.Get("Referrer-Policy"); got != "no-referrer" {
+		t.Errorf("whatever the link leads to may hear of it: %q", got)
+	}
 	page := b.Follow(a)
 	if page.Status != http.StatusOK || strings.Contains(page.Body, "dxl_") || page.Header.Get("Cache-Control") != "no-store" {
 		t.Fatalf("%d %s %s", page.Status, page.Header, page.Body)

@@ -2,8 +2,8 @@
 // a link that an administrator has sent them.
 //
 // The secret of the link stands in an address for one request only. It moves into a
-// sealed cookie at once, so that neither the browser's history nor a referrer nor
-// anybody's log of addresses has it.
+// sealed cookie at once, so that neither the browser's history nor a referrer has it. Our
+// own log has no queries; nor has that of a proxy whose file is as in deploy.
 package account
 
 import (
@@ -107,6 +107,7 @@ func (h *Handler) take(w http.ResponseWriter, r *http.Request, link secret.Value
 	if err := h.Jar.Put(w, r, id, Held{Secret: string(link), CSRF: rand.Text()}); err != nil {
 		return err
 	}
+	w.Header().Set("Referrer-Policy", "no-referrer") // the address that we send away from is the link
 	return httpx.SeeOther(w, r, h.Base+route.AccountPassword+"?attempt="+id)
 }
 
