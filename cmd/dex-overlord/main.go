@@ -3,42 +3,18 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"runtime/debug"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"dex/internal/app/config"
 	"dex/internal/app/overlord"
+	"dex/internal/app/process"
 )
 
-// Exit codes.
-const (
-	exitFailed = 1
-	exitBadUse = 2 // settings or arguments that cannot be
-)
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	// A second signal ends the program at once.
-	context.AfterFunc(ctx, stop)
-	root, began := command(), false
-	root.PersistentPreRun = func(*cobra.Command, []string) { began = true } // its flags and arguments are right
-	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "dex-overlord: "+err.Error())
-		if _, mistaken := errors.AsType[config.Mistakes](err); mistaken || !began {
-			os.Exit(exitBadUse)
-		}
-		os.Exit(exitFailed)
-	}
-}
+func main() { process.Main(command()) }
 
 func command() *cobra.Command {
 	root := &cobra.Command{
@@ -64,7 +40,7 @@ and a setting of the configuration file (gc_interval).`,
 		},
 	}
 	config.BindOverlordFlags(root.Flags())
-	root.AddCommand(bootstrapSecret(), recoverAdmin(), version())
+	root.AddCommand(bootstrapSecret(), recoverAdmin(), process.Version())
 	return root
 }
 
@@ -123,25 +99,4 @@ it log in again. It takes the database and its key secrets, and stands in the re
 	c.Flags().StringVar(&email, "email", "", "the mail address or user name that the person logs in with")
 	_ = c.MarkFlagRequired("email") // it is there
 	return c
-}
-
-func version() *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			text := "dex-overlord (devel)"
-			if info, ok := debug.ReadBuildInfo(); ok {
-				text = "dex-overlord " + info.Main.Version + " " + info.GoVersion
-				for _, s := range info.Settings {
-					if s.Key == "vcs.revision" {
-						text += " " + s.Value
-					}
-				}
-			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), text)
-			return err
-		},
-	}
 }

@@ -6,40 +6,16 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"dex/internal/app/config"
+	"dex/internal/app/process"
 	"dex/internal/app/worker"
 )
 
-// Exit codes.
-const (
-	exitFailed = 1
-	exitBadUse = 2 // settings or arguments that cannot be
-)
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	// A second signal ends the program at once.
-	context.AfterFunc(ctx, stop)
-	root, began := command(), false
-	root.PersistentPreRun = func(*cobra.Command, []string) { began = true } // its flags and arguments are right
-	if err := root.ExecuteContext(ctx); err != nil {
-		fmt.Fprintln(os.Stderr, "dex-worker: "+err.Error())
-		if _, mistaken := errors.AsType[config.Mistakes](err); mistaken || !began {
-			os.Exit(exitBadUse)
-		}
-		os.Exit(exitFailed)
-	}
-}
+func main() { process.Main(command()) }
 
 func command() *cobra.Command {
 	root := &cobra.Command{
@@ -71,6 +47,6 @@ and a setting of the configuration file (log_level).`,
 		},
 	}
 	config.BindFlags(root.Flags())
-	root.AddCommand(explain(), hashPassword(), keySecret(), version())
+	root.AddCommand(explain(), hashPassword(), keySecret(), process.Version())
 	return root
 }

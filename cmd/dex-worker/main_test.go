@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"dex/internal/app/config"
+	"dex/internal/app/process"
 	"dex/internal/app/worker"
 	"dex/internal/base/seal"
 	"dex/internal/domain/audit"
@@ -121,21 +122,21 @@ func TestBadUseEndsWithTwoAndSaysEverything(t *testing.T) {
 		status  int
 		says    []string
 	}{
-		{name: "nothing is said", status: exitBadUse, says: []string{"db: is not set", "--no-db", "issuer: is not set"}},
-		{name: "several mistakes in the file", args: []string{"--config", bad}, status: exitBadUse, says: []string{bad + ":1:", "must be https", bad + ":2:", "lissen: unknown", "listen", bad + ":5:", "id"}},
-		{name: "a file that is not there", args: []string{"--config", "nowhere.yaml"}, status: exitBadUse, says: []string{"nowhere.yaml"}},
-		{name: "a variable of ours that is none", args: []string{"--no-db"}, environ: []string{"DEX_WORKER_LISSEN=x"}, status: exitBadUse, says: []string{"DEX_WORKER_LISSEN", "DEX_WORKER_LISTEN"}},
-		{name: "everybody could log in from outside", args: []string{"--no-db", "--listen", "0.0.0.0:0"}, status: exitBadUse, says: []string{"--listen", "loopback"}},
-		{name: "… by another name", args: []string{"--no-db", "--listen", ":5556"}, status: exitBadUse, says: []string{"--listen", "loopback"}},
-		{name: "… to the demo application", args: []string{"--no-db", "--demo-listen", "[::]:0"}, status: exitBadUse, says: []string{"--demo-listen", "loopback"}},
-		{name: "… by the environment", environ: []string{"DEX_WORKER_NO_DB=true", "DEX_WORKER_LISTEN=192.0.2.1:80"}, status: exitBadUse, says: []string{"DEX_WORKER_LISTEN", "loopback"}},
-		{name: "no database and one", args: []string{"--no-db", "--db", "sqlite:x.db"}, status: exitBadUse, says: []string{"--no-db", "contradicts"}},
-		{name: "a level that is none", args: []string{"--no-db", "--log-level", "loud"}, status: exitBadUse, says: []string{"--log-level", "debug"}},
-		{name: "a flag that is none", args: []string{"--lissen", "x"}, status: exitBadUse, says: []string{"--lissen"}},
-		{name: "an argument too many", args: []string{"serve"}, status: exitBadUse, says: []string{"serve"}},
-		{name: "explain without a code", args: []string{"explain"}, status: exitBadUse, says: []string{"1 arg"}},
-		{name: "explain without a database", args: []string{"explain", "--no-db", "K7QX-9WDM-3T"}, status: exitFailed, says: []string{"nothing is kept"}},
-		{name: "the database is not there yet", args: []string{"--db", "sqlite:nowhere/dex.db", "--listen", "127.0.0.1:0", "--issuer", "https://a.example.com"}, status: exitFailed, says: []string{"nowhere"}},
+		{name: "nothing is said", status: process.BadUse, says: []string{"db: is not set", "--no-db", "issuer: is not set"}},
+		{name: "several mistakes in the file", args: []string{"--config", bad}, status: process.BadUse, says: []string{bad + ":1:", "must be https", bad + ":2:", "lissen: unknown", "listen", bad + ":5:", "id"}},
+		{name: "a file that is not there", args: []string{"--config", "nowhere.yaml"}, status: process.BadUse, says: []string{"nowhere.yaml"}},
+		{name: "a variable of ours that is none", args: []string{"--no-db"}, environ: []string{"DEX_WORKER_LISSEN=x"}, status: process.BadUse, says: []string{"DEX_WORKER_LISSEN", "DEX_WORKER_LISTEN"}},
+		{name: "everybody could log in from outside", args: []string{"--no-db", "--listen", "0.0.0.0:0"}, status: process.BadUse, says: []string{"--listen", "loopback"}},
+		{name: "… by another name", args: []string{"--no-db", "--listen", ":5556"}, status: process.BadUse, says: []string{"--listen", "loopback"}},
+		{name: "… to the demo application", args: []string{"--no-db", "--demo-listen", "[::]:0"}, status: process.BadUse, says: []string{"--demo-listen", "loopback"}},
+		{name: "… by the environment", environ: []string{"DEX_WORKER_NO_DB=true", "DEX_WORKER_LISTEN=192.0.2.1:80"}, status: process.BadUse, says: []string{"DEX_WORKER_LISTEN", "loopback"}},
+		{name: "no database and one", args: []string{"--no-db", "--db", "sqlite:x.db"}, status: process.BadUse, says: []string{"--no-db", "contradicts"}},
+		{name: "a level that is none", args: []string{"--no-db", "--log-level", "loud"}, status: process.BadUse, says: []string{"--log-level", "debug"}},
+		{name: "a flag that is none", args: []string{"--lissen", "x"}, status: process.BadUse, says: []string{"--lissen"}},
+		{name: "an argument too many", args: []string{"serve"}, status: process.BadUse, says: []string{"serve"}},
+		{name: "explain without a code", args: []string{"explain"}, status: process.BadUse, says: []string{"1 arg"}},
+		{name: "explain without a database", args: []string{"explain", "--no-db", "K7QX-9WDM-3T"}, status: process.Failed, says: []string{"nothing is kept"}},
+		{name: "the database is not there yet", args: []string{"--db", "sqlite:nowhere/dex.db", "--listen", "127.0.0.1:0", "--issuer", "https://a.example.com"}, status: process.Failed, says: []string{"nowhere"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			r := run(t, "", test.environ, test.args...)
@@ -264,7 +265,7 @@ func TestExplainTellsTheStoryOfAnAttempt(t *testing.T) {
 	}
 	for _, asked := range []string{"AAAA-AAAA-AA", "x", "' OR 1=1 --", ""} {
 		r := run(t, "", nil, "explain", asked, "--config", config)
-		if r.status != exitFailed || r.out != "" || !regexp.MustCompile(`(?i)dex-worker: .*(no|nothing|unknown)`).MatchString(r.errOut) {
+		if r.status != process.Failed || r.out != "" || !regexp.MustCompile(`(?i)dex-worker: .*(no|nothing|unknown)`).MatchString(r.errOut) {
 			t.Errorf("%q: status %d, %q, %q", asked, r.status, r.out, r.errOut)
 		}
 	}

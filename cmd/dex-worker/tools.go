@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -101,27 +100,6 @@ func keySecret() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			_, err := fmt.Fprintln(cmd.OutOrStdout(), worker.NewKeySecret())
-			return err
-		},
-	}
-}
-
-func version() *cobra.Command {
-	return &cobra.Command{
-		Use:   "version",
-		Short: "Print the version",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			text := "dex-worker (devel)"
-			if info, ok := debug.ReadBuildInfo(); ok {
-				text = "dex-worker " + info.Main.Version + " " + info.GoVersion
-				for _, s := range info.Settings {
-					if s.Key == "vcs.revision" {
-						text += " " + s.Value
-					}
-				}
-			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), text)
 			return err
 		},
 	}

@@ -9,6 +9,7 @@ import (
 
 	"dex/internal/admin/apiclient"
 	"dex/internal/app/ctl"
+	"dex/internal/app/process"
 )
 
 // tool is one run of dexctl: the world it runs in, and what was said for every command.
@@ -35,7 +36,7 @@ func (t *tool) commands() []*cobra.Command {
 		t.keys(), t.state(), t.duties(), t.outbox(), t.bootstrap(),
 		t.users(), t.groups(), t.sessions(), t.grants(), t.consents(), t.audit(), t.explain(),
 		t.doctor(), t.upgrade(), t.backup(), t.restore(),
-		t.completion(), t.version(),
+		t.completion(), process.Version(),
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package process is what every program of ours begins with: a log, listeners, and the
-// key secrets of the operator.
+// Package process is what every program of ours begins with: its command line, a log,
+// listeners, and the key secrets of the operator.
 package process
 
 import (
