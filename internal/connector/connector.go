@@ -137,6 +137,9 @@ type Kind struct {
 	BoundsItself bool   // it limits its own work, and tells people by itself to come back
 	// Secrets are the settings that are never told again.
 	Secrets []string
+	// SentTo are the settings that say to whom they are sent. Where one of these changes
+	// the secrets have to be given again.
+	SentTo []string
 	// New makes a connector of its configuration. It must not reach out: whoever is
 	// asked may be down when we start. An error names every mistake.
 	New func(config json.RawMessage, env Env) (Connector, error)

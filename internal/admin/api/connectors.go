@@ -56,7 +56,7 @@ func (s Connectors) Noun() Noun {
 		Handle(Route{
 			ID: "replace-connector", Method: http.MethodPut, Path: "/connectors/{connector}", Scope: write, Guarded: true,
 			Summary:     "Change a connector",
-			Description: "What is left out is as if it had never been said, but for secrets: one that is left out stays. Its kind stays, because people are known by it. With test=true it must work.",
+			Description: "What is left out is as if it had never been said, but for secrets: one that is left out stays, unless it would be sent to somebody else. Its kind stays, because people are known by it. With test=true it must work.",
 		}, s.replace),
 		Handle(Route{
 			ID: "delete-connector", Method: http.MethodDelete, Path: "/connectors/{connector}", Scope: write, Guarded: true,
@@ -157,7 +157,11 @@ func (s Connectors) read(doc Document, before connector.Registered) (connector.R
 	}
 	made := declared.Make()
 	if i := slices.IndexFunc(s.Kinds, func(k connector.Kind) bool { return k.Name == made.Kind }); i >= 0 && made.Kind == before.Kind {
-		if made.Config, err = s.Kinds[i].Keep(before.Config, made.Config); err != nil {
+		made.Config, err = s.Kinds[i].Keep(before.Config, made.Config)
+		if w, ok := errors.AsType[*connector.Withheld](err); ok {
+			return connector.Registered{}, wrongly("config."+w.Secret, "%s %s.", w.Secret, w)
+		}
+		if err != nil {
 			return connector.Registered{}, err
 		}
 	}

@@ -11,6 +11,7 @@ package plan
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -153,6 +154,10 @@ func (p *planner) connector(before connector.Registered, want connector.Configur
 	}
 	if kind >= 0 {
 		kept, err := p.options.Kinds[kind].Keep(before.Config, want.Config)
+		if w, ok := errors.AsType[*connector.Withheld](err); ok {
+			p.wrong("connector", want.ID, "config."+w.Secret, "%s", w)
+			return
+		}
 		if err != nil {
 			p.wrong("connector", want.ID, "config", "cannot be read: %s", err)
 			return

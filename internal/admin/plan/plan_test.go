@@ -217,6 +217,10 @@ clients:
 	for _, p := range problems {
 		got = append(got, p.Noun+" "+p.ID+" "+p.Field)
 	}
+	moved := strings.NewReplacer("https://id.corp.example", "https://id.evil.example", ", client_secret: s3cret", "").Replace(stack)
+	if _, problems := Make(there(t, stack), read(t, moved), options); len(problems) != 1 || problems[0].Field != "config.client_secret" {
+		t.Errorf("a secret would go to another issuer: %v", problems)
+	}
 	want := []string{"connector corp kind", "client grafana ", "client grafana connectors[1]", "client shell trusted_peers[0]"}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)

@@ -207,6 +207,22 @@ func TestAConnectorIsTriedOutBeforeItCounts(t *testing.T) {
 	if kept.Name != "Corporate" || !strings.Contains(string(kept.Config), "upstream-secret") {
 		t.Errorf("after a change: %q %v", kept.Name, strings.Contains(string(kept.Config), "upstream-secret"))
 	}
+	// It is not sent to somebody else, who would learn what nobody is told.
+	moved := strings.Replace(change, "https://127.0.0.1:1", "https://127.0.0.1:2", 1)
+	for _, attempt := range []struct{ method, path, body, place string }{
+		{http.MethodPut, "/connectors/corp", moved, "body.config.client_secret"},
+		{http.MethodPut, "/connectors/corp?test=true", moved, "body.config.client_secret"},
+		{http.MethodPost, "/connectors/test", moved, "body.config.client_secret"},
+		{http.MethodPost, "/plan", `{"resources": {"connectors": [` + moved + `]}}`, "body.resources.connectors.corp.config.client_secret"},
+	} {
+		got := ann.Call(attempt.method, attempt.path, attempt.body, "If-Match", "*")
+		if got.Status != http.StatusUnprocessableEntity || len(got.Problem.Errors) != 1 || got.Problem.Errors[0].Location != attempt.place ||
+			!strings.Contains(got.Problem.Errors[0].Message, "must be given again, because issuer is another") {
+			t.Errorf("%s %s to another issuer: %d %s", attempt.method, attempt.path, got.Status, got.Body)
+		}
+	}
+	given := strings.Replace(moved, `"client_id"`, `"client_secret": "for-the-other", "client_id"`, 1)
+	ann.Call(http.MethodPut, "/connectors/corp", given, "If-Match", "*").Into(t, &resource.Connector{})
 	var test resource.ConnectorTest
 	ann.Call(http.MethodPost, "/connectors/corp/test", nil).Into(t, &test)
 	if test.Works || !test.Tested || test.Problem == "" {

@@ -29,7 +29,7 @@ import (
 )
 
 // Kind is what an operator configures as "oidc".
-var Kind = connector.Kind{Name: "oidc", Secrets: []string{"client_secret"}, New: newConnector}
+var Kind = connector.Kind{Name: "oidc", Secrets: []string{"client_secret"}, SentTo: []string{"issuer"}, New: newConnector}
 
 // patience is how long one step of a login may take, all calls together.
 const patience = 15 * time.Second
