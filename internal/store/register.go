@@ -7,6 +7,7 @@ import (
 	"dex/internal/domain/audit"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/session"
+	"dex/internal/domain/user"
 )
 
 // Sessions implements [session.Register].
@@ -86,6 +87,27 @@ func (t *Tenant) mustBeUser(ctx context.Context, tx hand, id string) error {
 	var found string
 	err := tx.row(ctx, `SELECT id FROM users WHERE tenant_id = $1 AND id = $2`, t.id, id).Scan(&found)
 	return notFound(err, "There is no user %q.", id)
+}
+
+// Holder implements [user.Holders].
+func (t *Tenant) Holder(ctx context.Context, userID string) (user.User, error) {
+	return t.holder(ctx, `$2`, userID)
+}
+
+// SessionHolder implements [user.Holders].
+func (t *Tenant) SessionHolder(ctx context.Context, sessionID string) (user.User, error) {
+	return t.holder(ctx, `(SELECT user_id FROM sessions WHERE tenant_id = $1 AND id = $2)`, sessionID)
+}
+
+// GrantHolder implements [user.Holders].
+func (t *Tenant) GrantHolder(ctx context.Context, grantID string) (user.User, error) {
+	return t.holder(ctx, `(SELECT user_id FROM grants WHERE tenant_id = $1 AND id = $2)`, grantID)
+}
+
+// holder returns the account that the text of a statement leads to.
+func (t *Tenant) holder(ctx context.Context, whose, id string) (u user.User, err error) {
+	err = t.db.reader().row(ctx, `SELECT `+userColumns+` FROM users WHERE tenant_id = $1 AND id = `+whose, t.id, id).Scan(userInto(&u)...)
+	return u, notFound(err, "There is nobody whose %q is.", id)
 }
 
 // Grants implements [grant.Register].
@@ -180,4 +202,5 @@ func (t *Tenant) WithdrawConsent(ctx context.Context, userID, clientID string, b
 var (
 	_ session.Register = (*Tenant)(nil)
 	_ grant.Register   = (*Tenant)(nil)
+	_ user.Holders     = (*Tenant)(nil)
 )

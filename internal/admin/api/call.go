@@ -12,6 +12,7 @@ import (
 	"dex/internal/base/fault"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/role"
+	"dex/internal/domain/user"
 	"dex/internal/protocol/oauth"
 )
 
@@ -121,6 +122,29 @@ func (c *Call) MayGive(scopes oauth.Scopes) error {
 		}
 	}
 	return nil
+}
+
+// MayTouch says whether the caller may do anything to somebody: nobody touches an account
+// that may do more than their own token. Who could set that person's password, or unlink what
+// they log in by, could be them; and who could end their sessions could keep them from
+// mending what is being done.
+func (c *Call) MayTouch(u user.User) error {
+	if err := c.MayGive(role.Role(u.Role).Scopes()); err != nil {
+		return fault.Wrap(fault.Denied, err, "The user %q has the role %s, which has scopes that your token has not. Let somebody do this who has them.", u.ID, u.Role)
+	}
+	return nil
+}
+
+// MayTakeFrom is [Call.MayTouch] for what somebody may always do to themselves: end
+// what is theirs. Of what is not there nobody is the holder, and nothing will come of it.
+func (c *Call) MayTakeFrom(holder user.User, err error) error {
+	switch {
+	case fault.Is(err, fault.NotFound), err == nil && holder.ID == c.Actor:
+		return nil
+	case err != nil:
+		return err
+	}
+	return c.MayTouch(holder)
 }
 
 // scopeError says that a token lacks scopes.

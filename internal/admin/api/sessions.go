@@ -8,6 +8,7 @@ import (
 	"dex/internal/domain/grant"
 	"dex/internal/domain/role"
 	"dex/internal/domain/session"
+	"dex/internal/domain/user"
 )
 
 // Sessions are signed-in browsers, and what came of them: grants, whose tokens
@@ -15,6 +16,7 @@ import (
 type Sessions struct {
 	Sessions Of[session.Register]
 	Grants   Of[grant.Register]
+	Holders  Of[user.Holders]
 }
 
 // Noun returns what can be done.
@@ -61,6 +63,15 @@ func (s Sessions) Noun() Noun {
 	}
 }
 
+// mayEnd says whether the caller may end something of somebody.
+func (s Sessions) mayEnd(ctx context.Context, c *Call, whose func(user.Holders) (user.User, error)) error {
+	kept, err := s.Holders(ctx, c.Tenant)
+	if err != nil {
+		return err
+	}
+	return c.MayTakeFrom(whose(kept))
+}
+
 // OfUser is what is asked of one account. It is exported because huma looks at nothing
 // else.
 type OfUser struct {
@@ -89,12 +100,18 @@ func (s Sessions) end(ctx context.Context, c *Call, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.mayEnd(ctx, c, func(h user.Holders) (user.User, error) { return h.SessionHolder(ctx, in.Session) }); err != nil {
+		return nil, err
+	}
 	return &Done{}, kept.TerminateSession(ctx, in.Session, c.By())
 }
 
 func (s Sessions) endAll(ctx context.Context, c *Call, in *OfUser) (*Done, error) {
 	kept, err := s.Sessions(ctx, c.Tenant)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.mayEnd(ctx, c, func(h user.Holders) (user.User, error) { return h.Holder(ctx, in.User) }); err != nil {
 		return nil, err
 	}
 	return &Done{}, kept.TerminateSessions(ctx, in.User, c.By())
@@ -117,12 +134,18 @@ func (s Sessions) revokeGrant(ctx context.Context, c *Call, in *struct {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.mayEnd(ctx, c, func(h user.Holders) (user.User, error) { return h.GrantHolder(ctx, in.Grant) }); err != nil {
+		return nil, err
+	}
 	return &Done{}, kept.WithdrawGrant(ctx, in.Grant, c.By())
 }
 
 func (s Sessions) revokeGrants(ctx context.Context, c *Call, in *OfUser) (*Done, error) {
 	kept, err := s.Grants(ctx, c.Tenant)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.mayEnd(ctx, c, func(h user.Holders) (user.User, error) { return h.Holder(ctx, in.User) }); err != nil {
 		return nil, err
 	}
 	return &Done{}, kept.WithdrawGrants(ctx, in.User, c.By())
@@ -144,6 +167,9 @@ func (s Sessions) revokeConsent(ctx context.Context, c *Call, in *struct {
 }) (*Done, error) {
 	kept, err := s.Grants(ctx, c.Tenant)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.mayEnd(ctx, c, func(h user.Holders) (user.User, error) { return h.Holder(ctx, in.User) }); err != nil {
 		return nil, err
 	}
 	return &Done{}, kept.WithdrawConsent(ctx, in.User, in.Client, c.By())

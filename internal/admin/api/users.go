@@ -8,7 +8,6 @@ import (
 
 	"dex/internal/admin/declare"
 	"dex/internal/admin/resource"
-	"dex/internal/base/fault"
 	"dex/internal/base/mail"
 	"dex/internal/connector"
 	"dex/internal/domain/credential"
@@ -160,9 +159,7 @@ func answerUser(ctx context.Context, kept PeopleStore, id string) (*Answer[resou
 	return &Answer[resource.User]{ETag: resource.ETag(a.Version), Body: wireUser(a)}, nil
 }
 
-// touched returns an account that the caller wants to do something to. Nobody does
-// anything to somebody who may do more than their own token: who could set that
-// person's password, or unlink what they log in by, could be them.
+// touched returns an account that the caller wants to do something to, and may.
 func (s Users) touched(ctx context.Context, c *Call, id string) (PeopleStore, user.Account, error) {
 	kept, err := s.People(ctx, c.Tenant)
 	if err != nil {
@@ -172,10 +169,7 @@ func (s Users) touched(ctx context.Context, c *Call, id string) (PeopleStore, us
 	if err != nil {
 		return nil, user.Account{}, err
 	}
-	if err := c.MayGive(role.Role(a.Role).Scopes()); err != nil {
-		return nil, user.Account{}, fault.Wrap(fault.Denied, err, "The user %q has the role %s, which has scopes that your token has not. Let somebody do this who has them.", id, a.Role)
-	}
-	return kept, a, nil
+	return kept, a, c.MayTouch(a.User)
 }
 
 func (s Users) delete(ctx context.Context, c *Call, in *OfUser) (*Done, error) {

@@ -72,6 +72,7 @@ func nouns(o Options) []api.Noun {
 		api.Sessions{
 			Sessions: of(o.DB, func(t *store.Tenant) session.Register { return t }),
 			Grants:   of(o.DB, func(t *store.Tenant) grant.Register { return t }),
+			Holders:  of(o.DB, func(t *store.Tenant) user.Holders { return t }),
 		}.Noun(),
 		api.Users{
 			People: of(o.DB, func(t *store.Tenant) api.PeopleStore { return t }),

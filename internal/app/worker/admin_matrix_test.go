@@ -209,6 +209,84 @@ func thoseLetIn(t *testing.T, s *workertest.Server, other *foreign) []caller {
 	)
 }
 
+// bodies are those of the routes that look at the form of a request before they look at
+// whom it is about.
+var bodies = map[string]any{
+	"set-role":        map[string]any{"role": ""},
+	"set-login-names": map[string]any{"login_names": []string{"other"}},
+	"set-password":    map[string]any{"password": chosen},
+	"link-identity":   map[string]any{"connector_id": "local", "subject": "other"},
+}
+
+// Every route that does something to somebody, by every role, to every role: a route that
+// is added has its rows without anybody writing them. Support that ended an owner's
+// sessions would keep the owner from mending what is being done.
+func TestNobodyActsOnSomebodyWhoMayDoMore(t *testing.T) {
+	t.Parallel()
+	s := operated(t)
+	ops := s.Client(t, "ops")
+	routes := routesOf(t, s)
+	type person struct{ user, session, grant string }
+	actors, targets := map[role.Role]*workertest.Operator{}, map[role.Role]person{}
+	for i, who := range role.Roles {
+		actors[who] = s.Operator(t, []string{"ann", "cleo", "dan", "eve"}[i], string(who))
+	}
+	target := func(username string, who role.Role) person {
+		s.SetRole(t, username, string(who))
+		b := s.Browser(t)
+		if got := ops.Redeem(b.SignIn(b.Get(ops.Authorize("scope", "openid")), username, workertest.Password).Param("code")); got.Status != http.StatusOK {
+			t.Fatalf("%s: %d %s", username, got.Status, got.Error)
+		}
+		p := person{user: idOf(t, s, username)}
+		must(t, rowOf(s, `SELECT MAX(id) FROM sessions WHERE user_id = $1`, p.user).Scan(&p.session))
+		must(t, rowOf(s, `SELECT MAX(id) FROM grants WHERE user_id = $1`, p.user).Scan(&p.grant))
+		return p
+	}
+	for _, who := range role.Roles {
+		targets[who] = target("fay", who)
+		to := strings.NewReplacer("{user}", targets[who].user, "{session}", targets[who].session, "{grant}", targets[who].grant)
+		tried := 0
+		for _, r := range routes {
+			at := to.Replace(r.Path)
+			if at == r.Path || r.Method == http.MethodGet || r.ID == "remove-member" {
+				continue // who is in a group is said by whoever writes groups: it is no power here
+			}
+			tried++
+			body := bodies[r.ID]
+			if body == nil && r.Method != http.MethodDelete {
+				body = map[string]any{}
+			}
+			at = strings.NewReplacer("{connector}", "local", "{client}", "ops").Replace(at)
+			if r.ID == "unlink-identity" {
+				at += "?subject=" + targets[who].user
+			}
+			for by, actor := range actors {
+				if by.Has(who.Scopes()) {
+					continue
+				}
+				if got := actor.Call(r.Method, at, body, "If-Match", "*"); got.Status != http.StatusForbidden {
+					t.Errorf("%s by %s to %s: %d %s", r.ID, by, who, got.Status, got.Body)
+				}
+			}
+		}
+		if tried < 15 {
+			t.Errorf("only %d routes do something to somebody", tried)
+		}
+	}
+	// But anybody ends what is their own, and support that of whoever may do less.
+	mine := target("dan", role.Support)
+	theirs := target("fay", "")
+	helper := s.OperatorWith(t, "dan", "support", "openid dex:sessions:write")
+	for _, path := range []string{
+		"/sessions/" + theirs.session, "/grants/" + theirs.grant, "/users/" + theirs.user + "/consents/ops", "/sessions/nothing",
+		"/sessions/" + mine.session, "/users/" + mine.user + "/grants", // the last, because the token is one
+	} {
+		if got := helper.Call(http.MethodDelete, path, nil); got.Status != http.StatusNoContent {
+			t.Errorf("support ends %s: %d %s", path, got.Status, got.Body)
+		}
+	}
+}
+
 // named is what comes of naming another tenant: the whole installation has none, and
 // says so after it has let in.
 func named(who role.Role, there int) func(api.Route) int {

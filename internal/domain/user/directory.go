@@ -99,6 +99,14 @@ type Directory interface {
 	DeleteUser(ctx context.Context, id string, version int64, by audit.By) error
 }
 
+// Holders tell whose something is, for whoever wants to take it from them. Each returns a
+// fault of kind NotFound if there is no such thing.
+type Holders interface {
+	Holder(ctx context.Context, userID string) (User, error)
+	SessionHolder(ctx context.Context, sessionID string) (User, error)
+	GrantHolder(ctx context.Context, grantID string) (User, error)
+}
+
 // Standing is who may log in, and how.
 type Standing interface {
 	// DisableUser disables an account, ends its sessions and revokes its grants.

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"dex/internal/domain/audit"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/session"
+	"dex/internal/domain/user"
 	"dex/internal/protocol/oauth"
 )
 
@@ -56,6 +58,22 @@ var registerPromises = []promise{
 		part, err := w.Sessions(w.ctx, o.User.ID, "", 10)
 		w.ok(err)
 		same(w, "sessions that have run out", len(part), 0)
+	}},
+	{"it is known whose a session is, and a grant", func(_ *testing.T, w *world) {
+		o, s := w.login("zoe")
+		w.login("yan")
+		i := w.issue(s)
+		self, err := w.Holder(w.ctx, o.User.ID)
+		w.ok(err)
+		ofSession, err := w.SessionHolder(w.ctx, s.ID)
+		w.ok(err)
+		ofGrant, err := w.GrantHolder(w.ctx, i.ID)
+		w.ok(err)
+		alike(w, "holders", []string{self.ID, ofSession.ID, ofGrant.ID}, []string{o.User.ID, o.User.ID, o.User.ID})
+		for _, ask := range []func(context.Context, string) (user.User, error){w.Holder, w.SessionHolder, w.GrantHolder} {
+			_, err := ask(w.ctx, "nothing")
+			w.refuses(fault.NotFound, err)
+		}
 	}},
 	{"an operator ends one session, and what does not outlive it", func(_ *testing.T, w *world) {
 		o, s := w.login("zoe")
