@@ -33,8 +33,8 @@ func read(t testing.TB, name string) string {
 	return string(text)
 }
 
-// program returns where a program is, which test/setup installs.
-func program(t testing.TB, name string) string {
+// installed returns where a program is, which test/setup installs.
+func installed(t testing.TB, name string) string {
 	t.Helper()
 	for _, path := range []string{name, "/usr/sbin/" + name} {
 		if found, err := exec.LookPath(path); err == nil {
@@ -108,10 +108,10 @@ func TestTheUnitsAreWhatSystemdUnderstands(t *testing.T) {
 		if err := os.WriteFile(file, []byte(strings.ReplaceAll(read(t, unit), "/usr/local/bin/", bin+"/")), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if out := run(t, "", program(t, "systemd-analyze"), "verify", "--man=no", file); strings.TrimSpace(out) != "" {
+		if out := run(t, "", installed(t, "systemd-analyze"), "verify", "--man=no", file); strings.TrimSpace(out) != "" {
 			t.Errorf("%s: %s", unit, out)
 		}
-		out := run(t, "", program(t, "systemd-analyze"), "security", "--offline=true", "--threshold=20", file)
+		out := run(t, "", installed(t, "systemd-analyze"), "security", "--offline=true", "--threshold=20", file)
 		if !strings.Contains(out, "Overall exposure level") {
 			t.Errorf("%s is not hardened: %s", unit, out)
 		}
@@ -149,7 +149,7 @@ func TestTheRecordMayBeRotated(t *testing.T) {
 	if err := os.WriteFile(file, []byte(strings.ReplaceAll(read(t, "deploy/systemd/logrotate"), "/var/log/dex/audit.jsonl", log)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	run(t, dir, program(t, "logrotate"), "--force", "--state", filepath.Join(dir, "state"), file)
+	run(t, dir, installed(t, "logrotate"), "--force", "--state", filepath.Join(dir, "state"), file)
 	if _, err := os.Stat(log + ".1"); err != nil {
 		t.Errorf("it was not renamed: %v", err)
 	}

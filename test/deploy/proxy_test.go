@@ -1,7 +1,6 @@
 package deploy_test
 
 import (
-	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -22,41 +21,15 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"dex/test/program"
 )
 
-// free returns an address that nobody listens on.
-func free(t testing.TB) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
-// said collects what a process says.
+// said is what a process says.
 type said struct {
-	mu    sync.Mutex
-	text  bytes.Buffer
-	end   func()
-	ended sync.Once
+	program.Recorder
+	stop func() // ends the process before the test does
 }
-
-func (s *said) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.Write(p)
-}
-
-func (s *said) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.text.String()
-}
-
-// stop ends a process before the test does.
-func (s *said) stop() { s.ended.Do(s.end) }
 
 // keep runs a program until the test ends, or it is stopped.
 func keep(t testing.TB, dir, name string, arguments ...string) *said {
@@ -69,10 +42,10 @@ func keep(t testing.TB, dir, name string, arguments ...string) *said {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	out.end = func() {
+	out.stop = sync.OnceFunc(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		_ = cmd.Wait()
-	}
+	})
 	t.Cleanup(func() {
 		out.stop()
 		if t.Failed() {
@@ -98,7 +71,10 @@ type front struct {
 // newFront starts a worker whose issuer is at the front.
 func newFront(t *testing.T) *front {
 	t.Helper()
-	f := &front{address: free(t), plain: free(t), worker: free(t), dead: [2]string{free(t), free(t)}, dir: t.TempDir()}
+	f := &front{dir: t.TempDir()}
+	for _, address := range []*string{&f.address, &f.plain, &f.worker, &f.dead[0], &f.dead[1]} {
+		*address = program.FreeAddress(t)
+	}
 	f.certify(t)
 	config := filepath.Join(f.dir, "dex.yaml")
 	text := fmt.Sprintf(`
@@ -111,7 +87,7 @@ log_format: json
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	f.workerSaid = keep(t, f.dir, filepath.Join(programs(t), "dex-worker"), "--config", config, "--admin-listen", free(t))
+	f.workerSaid = keep(t, f.dir, filepath.Join(programs(t), "dex-worker"), "--config", config, "--admin-listen", program.FreeAddress(t))
 	await(t, func() error { return answers(http.DefaultClient, "http://"+f.worker+"/readyz") })
 	return f
 }
@@ -314,10 +290,10 @@ func (f *front) write(t *testing.T, from string, replace ...string) string {
 func TestHAProxyCarriesRequestsAsPromised(t *testing.T) {
 	f := newFront(t)
 	file := f.write(t, "deploy/haproxy/haproxy.cfg", "bind :80\n", "bind "+f.plain+"\n", "bind :443", "bind "+f.address, "/etc/haproxy/login.example.com.pem", f.both)
-	if out := run(t, "", program(t, "haproxy"), "-c", "-f", file); strings.Contains(out, "WARNING") {
+	if out := run(t, "", installed(t, "haproxy"), "-c", "-f", file); strings.Contains(out, "WARNING") {
 		t.Errorf("its file: %s", out)
 	}
-	out := keep(t, f.dir, program(t, "haproxy"), "-db", "-f", file)
+	out := keep(t, f.dir, installed(t, "haproxy"), "-db", "-f", file)
 	f.holds(t)
 	f.leads(t, "https://"+f.plain)
 	f.keepsQuiet(t, out.String)
@@ -336,10 +312,10 @@ func TestNginxCarriesRequestsAsPromised(t *testing.T) {
 	if err := os.WriteFile(main, []byte(text+"\tinclude "+site+";\n}\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out := run(t, "", program(t, "nginx"), "-t", "-c", main, "-e", "stderr"); strings.Contains(out, "[warn]") {
+	if out := run(t, "", installed(t, "nginx"), "-t", "-c", main, "-e", "stderr"); strings.Contains(out, "[warn]") {
 		t.Errorf("its file: %s", out)
 	}
-	out := keep(t, f.dir, program(t, "nginx"), "-c", main, "-e", "stderr")
+	out := keep(t, f.dir, installed(t, "nginx"), "-c", main, "-e", "stderr")
 	f.holds(t)
 	f.leads(t, "https://"+f.address)
 	f.keepsQuiet(t, func() string {
@@ -365,12 +341,12 @@ func TestCaddyCarriesRequestsAsPromised(t *testing.T) {
 	if err := os.WriteFile(as, []byte(read(t, "deploy/caddy/Caddyfile")), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	run(t, "", program(t, "caddy"), "validate", "--adapter", "caddyfile", "--config", as)
+	run(t, "", installed(t, "caddy"), "validate", "--adapter", "caddyfile", "--config", as)
 	// And at the test's address, with its certificate.
 	f := newFront(t)
 	file := f.write(t, "deploy/caddy/Caddyfile", "\tlog {\n", "\tadmin off\n\tauto_https off\n\tlog {\n",
 		"login.example.com {", fmt.Sprintf("https://%s {\n\tbind 127.0.0.1\n\ttls %s %s\n", f.address, f.cert, f.key))
-	out := keep(t, f.dir, program(t, "caddy"), "run", "--adapter", "caddyfile", "--config", file)
+	out := keep(t, f.dir, installed(t, "caddy"), "run", "--adapter", "caddyfile", "--config", file)
 	f.holds(t)
 	f.keepsQuiet(t, out.String)
 }

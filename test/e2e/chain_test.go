@@ -10,12 +10,13 @@ import (
 	"golang.org/x/oauth2"
 
 	"dex/examples/app"
+	"dex/test/program"
 )
 
 // chain is two dexes, of which the first asks the second who somebody is.
 type chain struct {
 	dex, upstream               *site
-	dexProcess, upstreamProcess *process
+	dexProcess, upstreamProcess *program.Process
 }
 
 // upstreamConfig is what stands in the upstream's configuration about ann, and
@@ -136,7 +137,7 @@ func TestOneDexIsTheConnectorOfAnother(t *testing.T) {
 	})
 
 	t.Run("an upstream that is down costs nobody the session", func(t *testing.T) {
-		c.upstreamProcess.stop()
+		c.upstreamProcess.Stop()
 		c.forgetChecks(t)
 		first.Token = refreshed(t, notes, first.RefreshToken).Token
 		c.upstreamProcess = c.upstream.start()
@@ -171,8 +172,8 @@ func TestALogoutEndsTheSessionsOfBoth(t *testing.T) {
 		t.Fatalf("the logout ends at %s, on to %v:\n%s", end.url, end.leadsOut, end.body)
 	}
 	// A line is written when its request has ended, which may be after we have gone on.
-	c.upstreamProcess.await("somebody comes by its logout", func() bool { return strings.Contains(c.upstreamProcess.log.String(), "path=/logout ") })
-	c.dexProcess.await("they come back from there", func() bool { return strings.Contains(c.dexProcess.log.String(), "path=/logout/done ") })
+	c.upstreamProcess.Await("somebody comes by its logout", func() bool { return strings.Contains(c.upstreamProcess.Log.String(), "path=/logout ") })
+	c.dexProcess.Await("they come back from there", func() bool { return strings.Contains(c.dexProcess.Log.String(), "path=/logout/done ") })
 
 	v.stop = callback
 	address, redeem := notes.ask(oauth2.SetAuthURLParam("prompt", "none"))
@@ -233,7 +234,7 @@ func refreshed(t *testing.T, p *party, token string) tokens {
 // time pass until the first dex asks again.
 func (c *chain) changeAnn(t *testing.T, ann string) {
 	t.Helper()
-	c.upstreamProcess.stop()
+	c.upstreamProcess.Stop()
 	c.upstream.configure(upstreamConfig(c.dex, ann))
 	c.upstreamProcess = c.upstream.start()
 	c.forgetChecks(t)

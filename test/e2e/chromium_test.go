@@ -13,6 +13,8 @@ import (
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
+
+	"dex/test/program"
 )
 
 // chromium is the one browser of these tests. It starts when it is first asked
@@ -113,7 +115,7 @@ func newTab(t testing.TB, l look) *tab {
 		t.Fatal(err)
 	}
 	var stop context.CancelFunc
-	b.ctx, stop = context.WithTimeout(ctx, patience)
+	b.ctx, stop = context.WithTimeout(ctx, program.Patience)
 	t.Cleanup(stop)
 	b.do(chromedp.EmulateViewport(l.width, l.height))
 	scheme := "light"

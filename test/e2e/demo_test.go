@@ -168,8 +168,8 @@ func toLogin(t *testing.T) *tab {
 func TestTheHomePageLeadsToTheDemoAndOut(t *testing.T) {
 	dex, _ := startDemo(t)
 	b := newTab(t, desktop)
-	b.open(dex.url)
-	if b.text("#issuer") != dex.url {
+	b.open(dex.URL)
+	if b.text("#issuer") != dex.URL {
 		t.Errorf("the home page calls itself %q", b.text("#issuer"))
 	}
 	b.click("demo", "log-in")
@@ -177,7 +177,7 @@ func TestTheHomePageLeadsToTheDemoAndOut(t *testing.T) {
 	b.signIn("ann", "ann-likes-dex", "allow")
 	b.click("allow", "claims")
 
-	b.open(dex.url)
+	b.open(dex.URL)
 	if b.text("#user") != "Ann Example" {
 		t.Errorf("the home page knows %q", b.text("#user"))
 	}
@@ -188,7 +188,7 @@ func TestTheHomePageLeadsToTheDemoAndOut(t *testing.T) {
 	if got := b.text("h1"); got != "You are signed out" {
 		t.Errorf("at the end it says %q", got)
 	}
-	b.open(dex.url)
+	b.open(dex.URL)
 	if ask[bool](b, `document.getElementById("user") !== null`) {
 		t.Error("the home page still knows her")
 	}

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/oauth2"
 
 	"dex/test/foreign"
+	"dex/test/program"
 )
 
 // kinds are the kinds of clients that there are, as far as others can tell them
@@ -38,7 +39,7 @@ var kinds = []struct {
 const awkward = "a+b%2F: c&d=~\"e"
 
 // startForeign starts a dex with a client of each kind, and returns their keys.
-func startForeign(t *testing.T) (dex *process, keys map[string]string) {
+func startForeign(t *testing.T) (dex *program.Process, keys map[string]string) {
 	t.Helper()
 	yaml, keys := "", map[string]string{}
 	for _, k := range kinds {
@@ -105,9 +106,9 @@ func TestForeignRelyingPartiesFindNothingWrong(t *testing.T) {
 		for _, k := range kinds {
 			t.Run(script+" as "+k.name, func(t *testing.T) {
 				foreign.Party{
-					Issuer: dex.url, ClientID: k.name, Auth: k.auth, Secret: awkward, Key: keys[k.name],
+					Issuer: dex.URL, ClientID: k.name, Auth: k.auth, Secret: awkward, Key: keys[k.name],
 					RedirectURI: callback, PostLogoutRedirectURI: byebye, Username: "ann@example.com", Password: "ann-likes-dex",
-					IDTokenAlg: k.idToken, AccessTokenAudience: dex.url, ClientCredentials: !k.public,
+					IDTokenAlg: k.idToken, AccessTokenAudience: dex.URL, ClientCredentials: !k.public,
 				}.Run(t, script)
 			})
 		}
@@ -126,7 +127,7 @@ func TestGoRelyingPartiesFindNothingWrong(t *testing.T) {
 			if alg == "" {
 				alg = "RS256"
 			}
-			p := newParty(t, dex.url, k.name, alg)
+			p := newParty(t, dex.URL, k.name, alg)
 			p.oauth.ClientSecret = awkward
 			switch k.auth {
 			case "none":

@@ -11,8 +11,8 @@ import (
 
 func TestTheGreetingSaysAllThatIsNeeded(t *testing.T) {
 	dex, app := startDemo(t)
-	said := dex.out.String()
-	for _, want := range []string{app, dex.url, "ann@example.com", "ann-likes-dex", "ben@example.com", "ben-likes-dex", "Mail", "Ctrl-C", "forgotten when it stops"} {
+	said := dex.Out.String()
+	for _, want := range []string{app, dex.URL, "ann@example.com", "ann-likes-dex", "ben@example.com", "ben-likes-dex", "Mail", "Ctrl-C", "forgotten when it stops"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("the greeting does not say %q:\n%s", want, said)
 		}
@@ -21,14 +21,14 @@ func TestTheGreetingSaysAllThatIsNeeded(t *testing.T) {
 	if p := v.open(app); p.status != http.StatusOK || !p.has("log-in") {
 		t.Errorf("the demo application answers %d:\n%s", p.status, p.body)
 	}
-	if left, err := os.ReadDir(dex.cmd.Dir); err != nil || len(left) > 0 {
+	if left, err := os.ReadDir(dex.Cmd.Dir); err != nil || len(left) > 0 {
 		t.Errorf("it leaves %v behind (%v)", left, err)
 	}
 }
 
 func TestAMistakeAtTheStartSaysWhatToDo(t *testing.T) {
 	dex, app := startDemo(t)
-	taken, demoTaken := strings.TrimPrefix(dex.url, "http://"), strings.TrimPrefix(app, "http://")
+	taken, demoTaken := strings.TrimPrefix(dex.URL, "http://"), strings.TrimPrefix(app, "http://")
 	wrong := filepath.Join(t.TempDir(), "dex.yaml")
 	text := "issuer: https://login.example.com\nlisten: 127.0.0.1\nclients:\n  - {id: a, redirect_uri: https://a.example.com}\n  - {id: a, secret: s}\n"
 	if err := os.WriteFile(wrong, []byte(text), 0o600); err != nil {
@@ -53,12 +53,12 @@ func TestAMistakeAtTheStartSaysWhatToDo(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := launch(t, c.arguments...)
-			if status := p.wait(); status != c.status {
+			if status := p.Wait(); status != c.status {
 				t.Errorf("it ends with status %d, want %d", status, c.status)
 			}
 			for _, want := range c.says {
-				if !strings.Contains(p.log.String(), want) {
-					t.Errorf("it does not say %q:\n%s", want, p.log)
+				if !strings.Contains(p.Log.String(), want) {
+					t.Errorf("it does not say %q:\n%s", want, p.Log)
 				}
 			}
 		})
@@ -110,10 +110,10 @@ func TestTheBenchmarksConfigurationServes(t *testing.T) {
 // commands exist.
 func TestTheHelpNamesTheFlagsThatTheGuidesUse(t *testing.T) {
 	p := launch(t, "--help")
-	if status := p.wait(); status != 0 {
+	if status := p.Wait(); status != 0 {
 		t.Errorf("--help ends with status %d", status)
 	}
-	help := p.out.String() + p.log.String()
+	help := p.Out.String() + p.Log.String()
 	flags := regexp.MustCompile(`dex-worker[^\n` + "`" + `]*?(--[a-z-]+)`)
 	for _, guide := range guides(t) {
 		text, err := os.ReadFile(guide)

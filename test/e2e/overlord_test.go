@@ -7,25 +7,25 @@ import (
 	"os/exec"
 	"regexp"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
 	"dex/internal/base/seal"
 	"dex/internal/store"
 	"dex/internal/store/storetest"
+	"dex/test/program"
 )
 
 // answered is where an overlord says that it listens.
 var answered = regexp.MustCompile(`msg=listening address=(\S+)`)
 
 // launchOverlord starts a dex-overlord, and waits until it is ready.
-func launchOverlord(t *testing.T, url string, key seal.Secret) *process {
+func launchOverlord(t *testing.T, url string, key seal.Secret) *program.Process {
 	t.Helper()
-	p := launchProgram(t, overlord, "--db-url", url, "--key-secrets", key.Reveal(), "--admin-listen", "127.0.0.1:0", "--gc-interval", "1s")
-	p.await("it listens", func() bool { return answered.MatchString(p.log.String()) })
-	p.url = "http://" + answered.FindStringSubmatch(p.log.String())[1]
-	p.awaitReady()
+	p := launchProgram(t, overlord, nil, "--db-url", url, "--key-secrets", key.Reveal(), "--admin-listen", "127.0.0.1:0", "--gc-interval", "1s")
+	p.Await("it listens", func() bool { return answered.MatchString(p.Log.String()) })
+	p.URL = "http://" + answered.FindStringSubmatch(p.Log.String())[1]
+	p.AwaitReady()
 	return p
 }
 
@@ -38,15 +38,15 @@ func TestWhenTheOverlordWithADutyIsKilledAnotherTakesOver(t *testing.T) {
 	}
 	db := storetest.OpenPostgres(t, storetest.WithKeys(ring))
 	url := storetest.URL(t, db)
-	all := map[int]*process{}
+	all := map[int]*program.Process{}
 	for range 3 {
 		p := launchOverlord(t, url, key)
-		all[p.cmd.Process.Pid] = p
+		all[p.Cmd.Process.Pid] = p
 	}
 	var last int
 	for range 2 { // until one is left
 		var holder int
-		for end := time.Now().Add(patience); holder == 0 || holder == last; time.Sleep(50 * time.Millisecond) {
+		for end := time.Now().Add(program.Patience); holder == 0 || holder == last; time.Sleep(50 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatal("nobody has taken over")
 			}
@@ -55,16 +55,13 @@ func TestWhenTheOverlordWithADutyIsKilledAnotherTakesOver(t *testing.T) {
 				holder = 0
 			}
 		}
-		if err := all[holder].cmd.Process.Signal(syscall.SIGKILL); err != nil {
-			t.Fatal(err)
-		}
-		<-all[holder].done
+		all[holder].Kill()
 		delete(all, holder)
 		last = holder
 	}
 	for pid, p := range all {
-		p.await("the last one does it", func() bool { return clearing(t, db, time.Now()) == pid })
-		p.stop()
+		p.Await("the last one does it", func() bool { return clearing(t, db, time.Now()) == pid })
+		p.Stop()
 	}
 }
 
@@ -106,7 +103,7 @@ func TestTheOverlordsOwnCommands(t *testing.T) {
 		t.Errorf("%s, %v", out, err)
 	}
 	p := launchOverlord(t, url, key)
-	resp, err := http.Get(p.url + "/api/v1/state")
+	resp, err := http.Get(p.URL + "/api/v1/state")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,5 +111,5 @@ func TestTheOverlordsOwnCommands(t *testing.T) {
 	if err != nil || resp.Body.Close() != nil || !strings.Contains(string(body), `"bootstrapped":false`) {
 		t.Errorf("%s, %v", body, err)
 	}
-	p.stop()
+	p.Stop()
 }

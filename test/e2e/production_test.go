@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"dex/test/program"
 )
 
 // step is a command of a guide, and what it prints there.
@@ -157,19 +159,19 @@ func (term *terminal) await(limit time.Duration, what string, printed func(strin
 func (term *terminal) end(shown string) (printed string) {
 	term.t.Helper()
 	ended := fmt.Sprintf("[command %d ended with ", term.count)
-	text := term.await(2*patience, "the end of the command", func(text string) bool { return strings.Contains(text, ended) })
+	text := term.await(2*program.Patience, "the end of the command", func(text string) bool { return strings.Contains(text, ended) })
 	if !strings.Contains(text, ended+"0]") {
 		term.t.Fatalf("it fails:\n%s", text)
 	}
 	// What runs in the background may say it later.
-	return term.await(patience/3, fmt.Sprintf("what the guide shows:\n%s", shown), func(text string) bool { return missing(shown, text) == "" })
+	return term.await(program.Patience/3, fmt.Sprintf("what the guide shows:\n%s", shown), func(text string) bool { return missing(shown, text) == "" })
 }
 
 // freeRow returns the first of so many ports in a row that nobody listens on.
 func freeRow(t *testing.T, row int) int {
 	t.Helper()
 	for range 100 {
-		_, text, _ := net.SplitHostPort(freeAddress(t))
+		_, text, _ := net.SplitHostPort(program.FreeAddress(t))
 		var port int
 		_, _ = fmt.Sscan(text, &port)
 		free := true
@@ -240,7 +242,7 @@ type reader struct {
 
 func newReader(t *testing.T) *reader {
 	t.Helper()
-	r := &reader{t: t, balancer: freeAddress(t), overlord: freeAddress(t), admin: freeAddress(t), notes: freeAddress(t)}
+	r := &reader{t: t, balancer: program.FreeAddress(t), overlord: program.FreeAddress(t), admin: program.FreeAddress(t), notes: program.FreeAddress(t)}
 	r.dir = filepath.Join(t.TempDir(), "stack")
 	folder, err := filepath.Rel(repository(t, "."), r.dir)
 	if err != nil {
@@ -299,7 +301,7 @@ func (r *reader) follow(s step) {
 func (r *reader) logIn() {
 	r.t.Helper()
 	line := regexp.MustCompile(`(?m)^\s+(http://` + regexp.QuoteMeta(r.balancer) + `/authorize\S+)$`)
-	address := line.FindStringSubmatch(r.terminal.await(patience, "an address to open", line.MatchString))[1]
+	address := line.FindStringSubmatch(r.terminal.await(program.Patience, "an address to open", line.MatchString))[1]
 	browser := newTab(r.t, desktop)
 	browser.open(address)
 	browser.await("password")

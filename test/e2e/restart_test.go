@@ -74,7 +74,7 @@ func TestASecondStartFindsWhatTheFirstHasLeft(t *testing.T) {
 	first := s.start()
 	v := newVisitor(t)
 	k := loggedIn(newParty(t, s.url, "notes"), v)
-	first.stop()
+	first.Stop()
 	s.start()
 	stillThere(t, s, v, k)
 }
@@ -85,7 +85,7 @@ func TestAStartAfterACrashFindsWhatWasAnswered(t *testing.T) {
 	first := s.start()
 	v := newVisitor(t)
 	k := loggedIn(newParty(t, s.url, "notes"), v)
-	first.kill()
+	first.Kill()
 	s.start()
 	stillThere(t, s, v, k)
 }
@@ -122,7 +122,7 @@ func TestACrashUnderLoadCostsNobodyTheSession(t *testing.T) {
 		for range 3 * clients {
 			<-answered
 		}
-		dex.kill()
+		dex.Kill()
 		all.Wait()
 		dex = s.start()
 		for i := range clients {
@@ -151,7 +151,7 @@ func TestWhatIsUnderWayEndsWellWhenTheServerStops(t *testing.T) {
 	if resp, err := http.ReadResponse(answers, nil); err != nil || resp.StatusCode != http.StatusContinue {
 		t.Fatalf("got %v (%v)", resp, err)
 	}
-	dex.signal(syscall.SIGTERM)
+	dex.Signal(syscall.SIGTERM)
 	for refusing := false; !refusing; {
 		c, err := net.Dial("tcp", s.address)
 		if refusing = err != nil; !refusing {
@@ -168,8 +168,8 @@ func TestWhatIsUnderWayEndsWellWhenTheServerStops(t *testing.T) {
 	if resp.StatusCode != http.StatusUnauthorized {
 		t.Errorf("it was answered with %d", resp.StatusCode)
 	}
-	if status := dex.wait(); status != 0 {
-		t.Errorf("the server ends with status %d\n%s", status, dex.log)
+	if status := dex.Wait(); status != 0 {
+		t.Errorf("the server ends with status %d\n%s", status, dex.Log)
 	}
 }
 
@@ -188,14 +188,14 @@ func TestASecondSignalEndsItAtOnce(t *testing.T) {
 	}
 	// It waits for the request that hangs, until it is told again.
 	for ended := false; !ended; {
-		_ = dex.cmd.Process.Signal(syscall.SIGINT)
+		dex.Signal(syscall.SIGINT)
 		select {
-		case <-dex.done:
+		case <-dex.Done:
 			ended = true
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
-	if ws, ok := dex.cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !ws.Signaled() {
-		t.Errorf("it ended with %v", dex.cmd.ProcessState)
+	if ws, ok := dex.Cmd.ProcessState.Sys().(syscall.WaitStatus); !ok || !ws.Signaled() {
+		t.Errorf("it ended with %v", dex.Cmd.ProcessState)
 	}
 }

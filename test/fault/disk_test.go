@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"math/rand/v2"
+
+	"dex/test/program"
 )
 
 // diskSize is that of the small disk. An empty database takes a sixteenth of it.
@@ -38,7 +40,7 @@ func aside(t *testing.T) []string {
 // small is a worker with a SQLite file on a disk of its own.
 func small(t *testing.T) (s *site, disk string) {
 	t.Helper()
-	address, dir := freeAddress(t), t.TempDir()
+	address, dir := program.FreeAddress(t), t.TempDir()
 	s = &site{t: t, url: "http://" + address, ledger: newLedger(), transport: &http.Transport{DisableKeepAlives: true}, file: filepath.Join(dir, "dex.yaml")}
 	var err error
 	if s.home, err = url.Parse(s.url); err != nil {
@@ -49,19 +51,19 @@ func small(t *testing.T) (s *site, disk string) {
 		t.Fatal(err)
 	}
 	command := append(aside(t), "sh", "-c", `mount -t tmpfs -o size=`+diskSize+` tmpfs "$0" && exec "$@"`, mount,
-		worker, "--config", s.file, "--listen", address, "--admin-listen", freeAddress(t), "--db", "sqlite:"+filepath.Join(mount, "dex.db"))
-	p := &place{site: s, address: address, process: launch(t, command[0], command[1:]...)}
-	p.process.url = s.url
+		worker, "--config", s.file, "--listen", address, "--admin-listen", program.FreeAddress(t), "--db", "sqlite:"+filepath.Join(mount, "dex.db"))
+	p := &place{site: s, address: address, process: program.Start(t, command[0], nil, command[1:]...)}
+	p.process.URL = s.url
 	s.places = []*place{p}
 	t.Cleanup(func() {
-		p.process.kill()
+		p.process.Kill()
 		if t.Failed() {
-			t.Logf("what went wrong by the worker's account:\n%s", complaints(p.process.log.String()))
+			t.Logf("what went wrong by the worker's account:\n%s", complaints(p.process.Log.String()))
 		}
 	})
-	p.process.awaitReady()
+	p.process.AwaitReady()
 	// What only the worker sees is seen through it.
-	return s, filepath.Join("/proc", fmt.Sprint(p.process.cmd.Process.Pid), "root", mount)
+	return s, filepath.Join("/proc", fmt.Sprint(p.process.Cmd.Process.Pid), "root", mount)
 }
 
 // fill takes all room that is left, to the last byte.
@@ -88,7 +90,7 @@ func fill(t *testing.T, disk string) (free func()) {
 
 func TestAFullDiskIsAPauseAndNoMore(t *testing.T) {
 	s, disk := small(t)
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), program.Patience)
 	defer cancel()
 	p := &person{site: s, name: "p0", chance: rand.New(rand.NewPCG(1, 1))}
 	family := func() *family {
@@ -147,7 +149,7 @@ func TestAFullDiskIsAPauseAndNoMore(t *testing.T) {
 		t.Error(strings.Join(s.ledger.wrong, "\n"))
 	}
 	t.Logf("with a full disk:\n%s", s.ledger.table())
-	s.places[0].process.stop()
+	s.places[0].process.Stop()
 }
 
 // whole makes sure that nothing in a database's file is broken.

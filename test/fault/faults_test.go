@@ -18,9 +18,9 @@ var scenarios = []scenario{
 	{"the overlord is killed", func(s *site) { s.places[workers].restart() }},
 	{"a rolling restart of all workers", func(s *site) {
 		for _, p := range s.places[:workers] {
-			p.process.stop()
+			p.process.Stop()
 			p.start()
-			p.process.awaitReady()
+			p.process.AwaitReady()
 		}
 	}},
 	{"the database is slow, stands still, and comes back", func(s *site) {
@@ -145,7 +145,7 @@ const maxGoroutines = 80
 func (s *site) noGoroutineIsLeft() {
 	s.t.Helper()
 	for _, p := range s.places {
-		if n := p.process.goroutines(); n == 0 || n > maxGoroutines {
+		if n := goroutines(p.process); n == 0 || n > maxGoroutines {
 			s.t.Errorf("%s had %d goroutines with nothing to do", p.address, n)
 		} else {
 			s.t.Logf("%s had %d goroutines with nothing to do", p.address, n)

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"dex/test/program"
 )
 
 // settled holds everything to what clients were told: with nothing failing any more,
@@ -13,9 +15,9 @@ import (
 func (s *site) settled(after string) {
 	s.t.Helper()
 	for _, p := range s.places {
-		p.process.awaitReady()
+		p.process.AwaitReady()
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), program.Patience)
 	defer cancel()
 	for _, f := range s.ledger.all() {
 		switch {
@@ -126,7 +128,7 @@ func (s *site) quiet(ctx context.Context) {
 		s.ledger.wrongly("%d connections to the database, and %d of them stuck", open, stuck)
 	}
 	for _, p := range s.places {
-		if n := p.process.files(); n > maxFiles {
+		if n := files(s.t, p.process); n > maxFiles {
 			s.ledger.wrongly("%s has %d files open", p.address, n)
 		}
 	}

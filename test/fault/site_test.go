@@ -17,6 +17,7 @@ import (
 
 	"dex/test/fault/proxy"
 	"dex/test/postgres"
+	"dex/test/program"
 )
 
 const (
@@ -49,7 +50,7 @@ type place struct {
 	admin   string
 	line    *proxy.Proxy // to the database
 	duties  bool
-	process *process
+	process *program.Process
 }
 
 const keySecret = "ZGV4IGZhdWx0cyBkZXggZmF1bHRzIGRleCBmYXVsdHM="
@@ -105,7 +106,7 @@ func newSite(t *testing.T, seed uint64) *site {
 		p.start()
 	}
 	for _, p := range s.places {
-		p.process.awaitReady()
+		p.process.AwaitReady()
 	}
 	balance(t, l, addresses)
 	for i := range persons {
@@ -123,14 +124,6 @@ func listen(t testing.TB) net.Listener {
 	return l
 }
 
-// freeAddress returns an address of this machine that nobody listens on.
-func freeAddress(t testing.TB) string {
-	t.Helper()
-	l := listen(t)
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
 func (s *site) place(duties bool) *place {
 	s.t.Helper()
 	line, err := proxy.Listen(s.database(), s.seed)
@@ -138,12 +131,12 @@ func (s *site) place(duties bool) *place {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { _ = line.Close() })
-	p := &place{site: s, program: worker, address: freeAddress(s.t), admin: freeAddress(s.t), line: line, duties: duties}
+	p := &place{site: s, program: worker, address: program.FreeAddress(s.t), admin: program.FreeAddress(s.t), line: line, duties: duties}
 	s.t.Cleanup(func() {
 		if p.process != nil {
-			p.process.kill()
+			p.process.Kill()
 			if s.t.Failed() {
-				s.t.Logf("what went wrong by %s's account:\n%s", p.address, complaints(p.process.log.String()))
+				s.t.Logf("what went wrong by %s's account:\n%s", p.address, complaints(p.process.Log.String()))
 			}
 		}
 	})
@@ -175,20 +168,20 @@ func (p *place) start() {
 	p.site.t.Helper()
 	db := fmt.Sprintf("postgres://postgres@%s/postgres?sslmode=disable&connect_timeout=5", p.line.Addr())
 	if p.duties {
-		p.process = launch(p.site.t, overlord, "--db-url", db, "--key-secrets", keySecret, "--admin-listen", p.address)
+		p.process = program.Start(p.site.t, overlord, nil, "--db-url", db, "--key-secrets", keySecret, "--admin-listen", p.address)
 	} else {
-		p.process = launch(p.site.t, p.program, "--config", p.site.file, "--listen", p.address, "--admin-listen", p.admin,
+		p.process = program.Start(p.site.t, p.program, nil, "--config", p.site.file, "--listen", p.address, "--admin-listen", p.admin,
 			"--db", db, "--duties=false")
 	}
-	p.process.url = "http://" + p.address
+	p.process.URL = "http://" + p.address
 }
 
 // restart ends the process as a crash does, and starts it again.
 func (p *place) restart() {
 	p.site.t.Helper()
-	p.process.kill()
+	p.process.Kill()
 	p.start()
-	p.process.awaitReady()
+	p.process.AwaitReady()
 }
 
 // work lets everybody use the site while something happens, and for some rounds more.
@@ -210,7 +203,7 @@ func (s *site) work(happens func()) {
 // long a fault goes on, so a slow machine has as much of it as a quick one.
 func (s *site) rounds(n int) {
 	s.t.Helper()
-	goal, until := s.ledger.done("codes redeemed")+n, time.Now().Add(patience)
+	goal, until := s.ledger.done("codes redeemed")+n, time.Now().Add(program.Patience)
 	for s.ledger.done("codes redeemed") < goal {
 		if time.Now().After(until) {
 			s.t.Fatalf("nobody gets on any more\n%s\n%s", s.ledger.table(), strings.Join(s.ledger.wrong, "\n"))
@@ -223,7 +216,7 @@ func (s *site) rounds(n int) {
 // success: whoever keeps asking for one thing gets nowhere, and asks all the same.
 func (s *site) attempts(n int) {
 	s.t.Helper()
-	goal, until := s.ledger.done("requests")+n, time.Now().Add(patience)
+	goal, until := s.ledger.done("requests")+n, time.Now().Add(program.Patience)
 	for s.ledger.done("requests") < goal {
 		if time.Now().After(until) {
 			s.t.Fatalf("nobody asks for anything any more\n%s", s.ledger.table())

@@ -1,9 +1,0 @@
-//go:build !linux
-
-package fault
-
-import "syscall"
-
-// attributes are none: elsewhere than on Linux a process cannot ask to end with
-// its parent.
-func attributes() *syscall.SysProcAttr { return nil }
