@@ -15,8 +15,8 @@ import (
 )
 
 // Letter is a mail to somebody: which one, and what its templates read as {{.Field}}.
-// They stand in mail/NAME.txt and mail/NAME.html, and its subject is the sentence
-// mail.NAME.subject.
+// They stand in mail/NAME.txt and mail/NAME.html, which fills mail/frame.html, and its
+// subject is the sentence mail.NAME.subject.
 type Letter struct {
 	Kind  LetterKind
 	To    string // the address
@@ -92,6 +92,10 @@ func (t *tongue) letter(files layers, kind LetterKind, funcs map[string]any) (le
 	if err != nil {
 		return w, err
 	}
+	frame, err := files.read("mail/frame.html")
+	if err != nil {
+		return w, err
+	}
 	html, err := files.read(name + ".html")
 	if err != nil {
 		return w, err
@@ -99,12 +103,20 @@ func (t *tongue) letter(files layers, kind LetterKind, funcs map[string]any) (le
 	if w.text, err = texttemplate.New(name + ".txt").Funcs(funcs).Parse(string(text)); err != nil {
 		return w, err
 	}
-	if w.html, err = htmltemplate.New(name + ".html").Funcs(funcs).Parse(string(html)); err != nil {
+	set, err := htmltemplate.New("mail/frame.html").Funcs(funcs).Parse(string(frame))
+	if err != nil {
+		return w, err
+	}
+	if w.html, err = set.New(name + ".html").Parse(string(html)); err != nil {
 		return w, err
 	}
 	// A sentence that is missing is found now, and not by whoever waits for the mail.
 	b := baker{messages: t.messages, asset: noAsset, plain: true}
-	if err := errors.Join(b.bake(w.text.Tree), b.bake(w.html.Tree)); err != nil {
+	err = b.bake(w.text.Tree)
+	for _, part := range set.Templates() {
+		err = errors.Join(err, b.bake(part.Tree))
+	}
+	if err != nil {
 		return w, err
 	}
 	return w, errors.Join(w.text.Execute(io.Discard, written{}), w.html.Execute(io.Discard, written{}))

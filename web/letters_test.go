@@ -97,6 +97,7 @@ func TestAThemeHasItsOwnLetters(t *testing.T) {
 	for name, test := range map[string]struct{ file, text, want string }{
 		"no letter has it":         {"mail/love.txt", "x", "no letter has this template"},
 		"a sentence nobody has":    {"mail/reset.html", `<p>{{msg "mail.love"}}</p>`, `there is no message "mail.love"`},
+		"a frame that says it":     {"mail/frame.html", `{{define "frame"}}{{msg "mail.love"}}{{end}}`, `there is no message "mail.love"`},
 		"a field nobody has":       {"mail/reset.txt", `{{.Love}}`, "Love"},
 		"it is no template":        {"mail/reset.txt", `{{`, "reset.txt"},
 		"a picture":                {"mail/reset.html", `<img src="{{asset "logo.svg"}}">`, "no files beside it"},
