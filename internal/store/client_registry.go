@@ -149,25 +149,17 @@ func clientEvent(by audit.By, kind audit.Kind, id string) audit.Event {
 
 // ChangeClient implements [client.Registry].
 func (t *Tenant) ChangeClient(ctx context.Context, r client.Registered, by audit.By) (after client.Registered, err error) {
-	err = t.editConfiguration(ctx, func(tx hand) error {
+	err = t.editConfiguration(ctx, by.Receipt, func(tx hand) (changed bool, err error) {
 		before, err := t.registeredClient(ctx, tx, r.ID)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if err := clientKept(before).mayChange(r.Version); err != nil {
-			return err
+			return false, err
 		}
-		change := r
-		change.ManagedBy = before.ManagedBy
-		changed, err := t.updateClient(ctx, tx, before, &change, by)
-		after = change
-		if err == nil && !changed && by.Receipt == nil {
-			return errUnchanged
-		}
-		if err != nil {
-			return err
-		}
-		return t.keepReceipt(ctx, tx, by.Receipt)
+		after = r
+		after.ManagedBy = before.ManagedBy
+		return t.updateClient(ctx, tx, before, &after, by)
 	})
 	return after, err
 }
@@ -298,80 +290,16 @@ func (t *Tenant) removeClient(ctx context.Context, tx hand, id string, by audit.
 // ofAClient are the tables in which people have something to do with a client.
 var ofAClient = []string{"consents", "client_use"}
 
-// clearBatch bounds a statement that deletes what may be much.
-const clearBatch = 1000
-
 // forgetClient deletes what people have to do with a client, batch by batch.
 func (t *Tenant) forgetClient(ctx context.Context, id string) error {
 	for _, table := range ofAClient {
-		for n := int64(clearBatch); n == clearBatch; {
-			var err error
-			n, err = t.db.writer().exec(ctx, `
-				DELETE FROM `+table+` WHERE tenant_id = $1 AND client_id = $2 AND user_id IN
-					(SELECT user_id FROM `+table+` WHERE tenant_id = $1 AND client_id = $2 ORDER BY user_id LIMIT $3)`, t.id, id, clearBatch)
-			if err != nil {
-				return err
-			}
+		if err := t.clearInBatches(ctx, `
+			DELETE FROM `+table+` WHERE tenant_id = $1 AND client_id = $2 AND user_id IN
+				(SELECT user_id FROM `+table+` WHERE tenant_id = $1 AND client_id = $2 ORDER BY user_id LIMIT $3)`, t.id, id); err != nil {
+			return err
 		}
 	}
 	return nil
-}
-
-// AddClientSecret implements [client.Secrets].
-func (t *Tenant) AddClientSecret(ctx context.Context, id string, s secret.Hash, n client.SecretNote, by audit.By) (client.Registered, error) {
-	return t.changeSecrets(ctx, id, by, func(r *client.Registered) (audit.Event, error) {
-		switch {
-		case !r.AuthMethod.BySecret():
-			return audit.Event{}, fault.New(fault.Invalid, "The client %q proves itself without a secret: its auth_method is %s.", id, r.AuthMethod)
-		case len(r.Secrets) >= client.MaxLiveSecrets:
-			return audit.Event{}, fault.New(fault.Conflict, "The client %q has %d secrets already. Remove the one that is not in use any more, then add another.", id, len(r.Secrets))
-		}
-		r.Secrets, r.Notes = append(slices.Clone(r.Secrets), s), append(slices.Clone(r.Notes), n)
-		e := clientEvent(by, audit.ClientSecretAdded, id)
-		e.Detail = map[string]string{"secret": n.ID}
-		return e, nil
-	})
-}
-
-// RemoveClientSecret implements [client.Secrets].
-func (t *Tenant) RemoveClientSecret(ctx context.Context, id, secretID string, by audit.By) (client.Registered, error) {
-	return t.changeSecrets(ctx, id, by, func(r *client.Registered) (audit.Event, error) {
-		i := slices.IndexFunc(r.Notes, func(n client.SecretNote) bool { return n.ID == secretID })
-		switch {
-		case i < 0:
-			return audit.Event{}, fault.New(fault.NotFound, "The client %q has no secret %q.", id, secretID)
-		case len(r.Secrets) == 1:
-			return audit.Event{}, fault.New(fault.Conflict, "It is the only secret of the client %q. Add another first, or disable the client.", id)
-		}
-		r.Secrets, r.Notes = slices.Delete(slices.Clone(r.Secrets), i, i+1), slices.Delete(slices.Clone(r.Notes), i, i+1)
-		e := clientEvent(by, audit.ClientSecretRemoved, id)
-		e.Detail = map[string]string{"secret": secretID}
-		return e, nil
-	})
-}
-
-// changeSecrets changes the secrets of a client as one step.
-func (t *Tenant) changeSecrets(ctx context.Context, id string, by audit.By, do func(r *client.Registered) (audit.Event, error)) (after client.Registered, err error) {
-	err = t.changeConfiguration(ctx, func(tx hand) error {
-		r, err := t.registeredClient(ctx, tx, id)
-		if err != nil {
-			return err
-		}
-		if err := clientKept(r).mayChange(0); err != nil {
-			return err
-		}
-		e, err := do(&r)
-		if err != nil {
-			return err
-		}
-		r.Version, r.UpdatedAt = r.Version+1, by.At
-		if err := t.writeClient(ctx, tx, r); err != nil {
-			return err
-		}
-		after = r
-		return t.witness(ctx, tx, by, e)
-	})
-	return after, err
 }
 
 // replaceOrigins keeps the origins of a client's pages where they are found.

@@ -104,25 +104,17 @@ func connectorKept(r connector.Registered) keptRow {
 
 // ChangeConnector implements [connector.Registry].
 func (t *Tenant) ChangeConnector(ctx context.Context, r connector.Registered, by audit.By) (after connector.Registered, err error) {
-	err = t.editConfiguration(ctx, func(tx hand) error {
+	err = t.editConfiguration(ctx, by.Receipt, func(tx hand) (changed bool, err error) {
 		before, err := t.registeredConnector(ctx, tx, r.ID)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if err := connectorKept(before).mayChange(r.Version); err != nil {
-			return err
+			return false, err
 		}
-		change := r
-		change.ManagedBy = before.ManagedBy
-		changed, err := t.updateConnector(ctx, tx, before, &change, by)
-		after = change
-		if err == nil && !changed && by.Receipt == nil {
-			return errUnchanged
-		}
-		if err != nil {
-			return err
-		}
-		return t.keepReceipt(ctx, tx, by.Receipt)
+		after = r
+		after.ManagedBy = before.ManagedBy
+		return t.updateConnector(ctx, tx, before, &after, by)
 	})
 	return after, err
 }
@@ -244,16 +236,9 @@ func (t *Tenant) mustBeUnknown(ctx context.Context, h hand, id string) error {
 // forgetPeople deletes the identities of those who came by a connector, batch by
 // batch.
 func (t *Tenant) forgetPeople(ctx context.Context, id string) error {
-	for n := int64(clearBatch); n == clearBatch; {
-		var err error
-		n, err = t.db.writer().exec(ctx, `
-			DELETE FROM identities WHERE tenant_id = $1 AND connector_id = $2 AND subject IN
-				(SELECT subject FROM identities WHERE tenant_id = $1 AND connector_id = $2 ORDER BY subject LIMIT $3)`, t.id, id, clearBatch)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return t.clearInBatches(ctx, `
+		DELETE FROM identities WHERE tenant_id = $1 AND connector_id = $2 AND subject IN
+			(SELECT subject FROM identities WHERE tenant_id = $1 AND connector_id = $2 ORDER BY subject LIMIT $3)`, t.id, id)
 }
 
 // orderConnectors gives the connectors their places. What is not named stays where

@@ -48,28 +48,28 @@ func (t *Tenant) inventory(ctx context.Context, h hand, named inventory.Named) (
 
 // Reconcile implements [inventory.Keeper].
 func (t *Tenant) Reconcile(ctx context.Context, named inventory.Named, decide func(inventory.Inventory) (inventory.Deeds, error), by audit.By) error {
-	return t.editConfiguration(ctx, func(tx hand) error {
+	return t.editConfiguration(ctx, by.Receipt, func(tx hand) (changed bool, err error) {
 		// The tenant's row is ours by now, so that nothing changes until the end.
 		now, err := t.inventory(ctx, tx, named)
 		if err != nil {
-			return err
+			return false, err
 		}
 		deeds, err := decide(now)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if deeds.Empty() && by.Receipt == nil {
-			return errUnchanged
+			return false, nil
 		}
 		r := reconciliation{Tenant: t, tx: tx, by: by, before: now}
 		if err := r.connectors(ctx, deeds); err != nil {
-			return err
+			return false, err
 		}
 		if err := r.clients(ctx, deeds); err != nil {
-			return err
+			return false, err
 		}
 		if err := r.people(ctx, deeds); err != nil {
-			return err
+			return false, err
 		}
 		e := by.Event(audit.ConfigApplied)
 		e.Detail = map[string]string{
@@ -78,7 +78,7 @@ func (t *Tenant) Reconcile(ctx context.Context, named inventory.Named, decide fu
 			"disabled": strconv.Itoa(len(deeds.DisableConnectors) + len(deeds.DisablePeople)),
 			"deleted":  strconv.Itoa(len(deeds.DeleteClients) + len(deeds.DeleteGroups)),
 		}
-		return t.witness(ctx, tx, by, e)
+		return true, t.record(ctx, tx, e)
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"dex/internal/base/fault"
+	"dex/internal/domain/audit"
 	"dex/internal/domain/tenant"
 )
 
@@ -29,14 +30,38 @@ func (t *Tenant) addConfiguration(ctx context.Context, do func(tx hand) error) e
 	return err
 }
 
-// editConfiguration changes the configuration as one step, unless there is nothing
-// to change, and returns when nobody goes by the old one any more.
-func (t *Tenant) editConfiguration(ctx context.Context, do func(tx hand) error) error {
-	err := t.changeConfiguration(ctx, do)
+// editConfiguration changes the configuration as one step, keeps the receipt of it, and
+// returns when nobody goes by the old one any more. Where nothing was to change, and
+// nobody has been promised an answer, nobody waits for anything.
+func (t *Tenant) editConfiguration(ctx context.Context, receipt *audit.Receipt, do func(tx hand) (changed bool, err error)) error {
+	err := t.changeConfiguration(ctx, func(tx hand) error {
+		changed, err := do(tx)
+		switch {
+		case err != nil:
+			return err
+		case !changed && receipt == nil:
+			return errUnchanged
+		}
+		return t.keepReceipt(ctx, tx, receipt)
+	})
 	if errors.Is(err, errUnchanged) {
 		return nil
 	}
 	return err
+}
+
+// clearBatch bounds a statement that deletes what may be much.
+const clearBatch = 1000
+
+// clearInBatches repeats a statement until there is nothing more for it to delete. Its
+// last argument, and place, is how many rows it may delete at once.
+func (t *Tenant) clearInBatches(ctx context.Context, query string, args ...any) error {
+	for {
+		n, err := t.db.writer().exec(ctx, query, append(args, clearBatch)...)
+		if err != nil || n < clearBatch {
+			return err
+		}
+	}
 }
 
 // keptRow is what the rows of the configuration have in common.

@@ -118,22 +118,23 @@ func (db *DB) ChangeTenant(ctx context.Context, r tenant.Registered, by audit.By
 	if err != nil {
 		return after, err
 	}
-	err = t.editConfiguration(ctx, func(tx hand) error {
+	// The receipt is kept where the record is: at home.
+	err = t.editConfiguration(ctx, nil, func(tx hand) (changed bool, err error) {
 		before, err := registeredTenant(ctx, tx, r.ID)
 		if err != nil {
-			return err
+			return false, err
 		}
 		before.Version-- // this very step has raised it
 		if err := (keptRow{noun: "tenant", id: r.ID, version: before.Version}).mustBe(r.Version); err != nil {
-			return err
+			return false, err
 		}
 		after = before
 		if r.Issuer == before.Issuer && r.Name == before.Name {
-			return errUnchanged
+			return false, nil
 		}
 		after.Issuer, after.Name, after.Version = r.Issuer, r.Name, before.Version+1
 		if _, err := tx.exec(ctx, `UPDATE tenants SET issuer = $2, name = $3 WHERE id = $1`, r.ID, r.Issuer, r.Name); err != nil {
-			return err
+			return false, err
 		}
 		detail := map[string]string{}
 		if r.Issuer != before.Issuer {
@@ -142,7 +143,7 @@ func (db *DB) ChangeTenant(ctx context.Context, r tenant.Registered, by audit.By
 		if r.Name != before.Name {
 			detail["name"] = r.Name
 		}
-		return db.home().witness(ctx, tx, by, aboutTenant(by, audit.TenantChanged, r.ID, detail))
+		return true, db.home().witness(ctx, tx, by, aboutTenant(by, audit.TenantChanged, r.ID, detail))
 	})
 	if db.engine.exists(err) {
 		return after, issuerTaken(r.Issuer)
