@@ -70,7 +70,10 @@ func Run(t *testing.T, open Opener) {
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			for _, c := range part.cases {
-				t.Run(c.name, func(t *testing.T) { c.holds(t, newWorld(t, open)) })
+				t.Run(c.name, func(t *testing.T) {
+					t.Parallel()
+					c.holds(t, newWorld(t, open))
+				})
 			}
 		})
 	}
