@@ -49,7 +49,7 @@ type Metrics struct {
 // them would cost more than counting.
 type routeMetrics struct {
 	latency  prometheus.Observer
-	statuses [6]prometheus.Counter // by the first digit
+	statuses [6]prometheus.Counter // by the first digit; at 0 those whose sender did not wait
 }
 
 // New returns metrics of a program, with what the sources tell when they are asked.
@@ -74,9 +74,11 @@ func New(program string, s Sources) *Metrics {
 	for _, pattern := range append(route.Patterns(), route.Other) {
 		one := routeMetrics{latency: durations.WithLabelValues(pattern)}
 		for i := range one.statuses {
-			if i > 0 {
-				one.statuses[i] = statuses.WithLabelValues(pattern, string(rune('0'+i))+"xx")
+			class := string(rune('0'+i)) + "xx"
+			if i == 0 {
+				class = "hung_up"
 			}
+			one.statuses[i] = statuses.WithLabelValues(pattern, class)
 		}
 		m.routes[pattern] = one
 	}
@@ -105,8 +107,11 @@ func (m *Metrics) Begin() (end func(w http.ResponseWriter, path string)) {
 		m.inFlight.Dec()
 		of := m.routes[route.Pattern(path)]
 		of.latency.Observe(time.Since(began).Seconds())
-		if class := httpx.Answered(w) / 100; class > 0 && class < len(of.statuses) {
-			of.statuses[class].Inc()
+		switch status := httpx.Answered(w); {
+		case status == httpx.StatusHungUp:
+			of.statuses[0].Inc()
+		case status > 0 && status/100 < len(of.statuses):
+			of.statuses[status/100].Inc()
 		}
 	}
 }

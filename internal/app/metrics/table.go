@@ -21,10 +21,10 @@ var (
 		"Attempts to log in, by how they went on.",
 		"Do people get in, by which connector and for which application, and if not, why?"}
 	tokens = metric{"dex_token_requests_total", "counter", []string{"tenant", "grant_type", "client", "result"},
-		"Requests at the token endpoint, by the code of the error, or ok.",
+		"Requests at the token endpoint, by the code of the error, ok, or hung_up.",
 		"Do applications get their tokens?"}
 	requests = metric{"dex_http_requests_total", "counter", []string{"route", "status"},
-		"Requests of the public server, by the route and the class of the status.",
+		"Requests of the public server, by the route and the class of the status, or hung_up if whoever asked did not wait.",
 		"What is asked for, and what fails?"}
 	latency = metric{"dex_http_request_duration_seconds", "histogram", []string{"route"},
 		"How long requests of the public server take, by the route.",

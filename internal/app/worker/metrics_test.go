@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -96,6 +97,50 @@ func TestWhatPeopleAndApplicationsDoIsCounted(t *testing.T) {
 				t.Log(line)
 			}
 		}
+	}
+}
+
+func TestWhoeverHangsUpIsCountedApart(t *testing.T) {
+	var hangUp context.CancelFunc
+	up := &workertest.Upstream{Arrive: func(ctx context.Context, _ string) (connector.Step, error) {
+		hangUp()
+		<-ctx.Done()
+		return connector.Step{}, ctx.Err()
+	}}
+	log := &journal{}
+	s := workertest.Start(t, workertest.Options{
+		Config: "metrics_listen: 127.0.0.1:5559\n" + workertest.UpstreamConfig, Kinds: up.Kinds(), Log: slog.New(slog.NewTextHandler(log, nil)),
+	})
+	b, app := s.Browser(t), s.Client(t, "app")
+	away := b.Follow(b.Get(app.Authorize("connector_id", "elsewhere")))
+	code := app.Code(b, "connector_id", "local")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	hangUp = cancel
+	back := away.Param("redirect_uri") + "?" + url.Values{"state": {away.Param("state")}, "name": {"somebody"}}.Encode()
+	arriving := httptest.NewRequestWithContext(ctx, http.MethodGet, back, nil)
+	for _, c := range b.Cookies("dex_") {
+		arriving.AddCookie(c)
+	}
+	s.Worker.Handler().ServeHTTP(httptest.NewRecorder(), arriving)
+	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {app.RedirectURI}, "code_verifier": {app.Verifier}}
+	redeeming := httptest.NewRequestWithContext(ctx, http.MethodPost, s.URL+"/token", strings.NewReader(form.Encode()))
+	redeeming.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	redeeming.SetBasicAuth("app", "app-secret")
+	s.Worker.Handler().ServeHTTP(httptest.NewRecorder(), redeeming)
+	text := counted(t, s)
+	for _, want := range []string{
+		`dex_logins_total{client="app",connector="elsewhere",result="hung_up",tenant="default"} 1`,
+		`dex_token_requests_total{client="app",grant_type="authorization_code",result="hung_up",tenant="default"} 1`,
+		`dex_http_requests_total{route="/token",status="hung_up"} 1`, `dex_http_requests_total{route="/token",status="5xx"} 0`,
+		`dex_http_requests_total{route="/callback/{connector}",status="hung_up"} 1`,
+	} {
+		if !strings.Contains(text, "\n"+want+"\n") {
+			t.Errorf("there is no line %s", want)
+		}
+	}
+	if said := log.String(); strings.Contains(said, "level=ERROR") || !strings.Contains(said, "status=499") {
+		t.Errorf("the log says\n%s", said)
 	}
 }
 

@@ -1,6 +1,7 @@
 package httpx
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -20,7 +21,7 @@ func Log(next http.Handler, logger *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		e := &entry{id: rand.Text()[:idLength]}
-		rec := &recorder{ResponseWriter: w}
+		rec := &recorder{ResponseWriter: w, entry: e}
 		w.Header()["X-Request-Id"] = []string{e.id}
 		r = r.WithContext(context.WithValue(r.Context(), entryKey{}, e))
 		finished := false
@@ -45,6 +46,7 @@ type entry struct {
 	mu    sync.Mutex // a handler may have started goroutines
 	attrs []slog.Attr
 	err   error
+	gone  bool // whoever asked did not wait, and that is why it failed
 	quiet bool
 }
 
@@ -64,7 +66,35 @@ func LogError(ctx context.Context, err error) {
 	if e, ok := ctx.Value(entryKey{}).(*entry); ok && err != nil {
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.err = err
+		e.err, e.gone = err, HungUp(ctx, err)
+	}
+}
+
+// StatusHungUp stands in the log, and for who counts, in the place of the status of
+// an answer that nobody waited for. It is never sent.
+const StatusHungUp = 499
+
+// HungUp reports whether a request failed because whoever asked did not wait, and for
+// no other reason. The context is the request's, or made from it. Where several
+// things failed at once, every one of them must be that one: whatever else went wrong
+// is a failure of ours, whether somebody waited for the answer or not.
+func HungUp(ctx context.Context, err error) bool {
+	return errors.Is(ctx.Err(), context.Canceled) && onlyCanceled(err)
+}
+
+func onlyCanceled(err error) bool {
+	switch e := err.(type) { //nolint:errorlint // It walks the chain itself.
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			if !onlyCanceled(one) {
+				return false
+			}
+		}
+		return len(e.Unwrap()) > 0
+	case interface{ Unwrap() error }:
+		return onlyCanceled(e.Unwrap())
+	default:
+		return errors.Is(err, context.Canceled)
 	}
 }
 
@@ -87,10 +117,7 @@ func RequestID(ctx context.Context) string {
 }
 
 func (e *entry) write(logger *slog.Logger, r *http.Request, rec *recorder, took time.Duration, finished bool) {
-	status := rec.status
-	if status == 0 {
-		status = http.StatusOK // as net/http will send it
-	}
+	status := rec.ended()
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	level := slog.LevelInfo
@@ -133,6 +160,7 @@ func (e *entry) write(logger *slog.Logger, r *http.Request, rec *recorder, took 
 // recorder remembers what was answered.
 type recorder struct {
 	http.ResponseWriter
+	entry  *entry
 	status int
 	bytes  int64
 }
@@ -173,15 +201,13 @@ func started(w http.ResponseWriter) bool {
 	}
 }
 
-// Answered returns the status of the answer, as far as [Log] has seen it; 0 if it is
-// not around the handler.
+// Answered returns the status of the answer, as far as [Log] has seen it, or
+// [StatusHungUp] if it failed because nobody waited for it; 0 if Log is not around the
+// handler.
 func Answered(w http.ResponseWriter) int {
 	for {
 		if rec, ok := w.(*recorder); ok {
-			if rec.status == 0 {
-				return http.StatusOK // as net/http will send it
-			}
-			return rec.status
+			return rec.ended()
 		}
 		inner, ok := w.(interface{ Unwrap() http.ResponseWriter })
 		if !ok {
@@ -189,4 +215,15 @@ func Answered(w http.ResponseWriter) int {
 		}
 		w = inner.Unwrap()
 	}
+}
+
+// ended is the status by which the request stands in the log.
+func (r *recorder) ended() int {
+	status := cmp.Or(r.status, http.StatusOK) // as net/http will send it
+	r.entry.mu.Lock()
+	defer r.entry.mu.Unlock()
+	if r.entry.gone && status >= http.StatusInternalServerError {
+		return StatusHungUp
+	}
+	return status
 }

@@ -2,17 +2,21 @@ package httpx
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"dex/internal/base/fault"
 	"dex/internal/base/secret"
 )
 
@@ -233,6 +237,47 @@ func TestAProbeIsSeenOnlyByWhoLooksForIt(t *testing.T) {
 				t.Errorf("the log says %s", log.String())
 			case c.want != "" && log.line(t)["level"] != c.want:
 				t.Errorf("the log says %s, want level %s", log.String(), c.want)
+			}
+		})
+	}
+}
+
+func TestWhoeverHangsUpIsNoFailureOfOurs(t *testing.T) {
+	gone, hangUp := context.WithCancel(t.Context())
+	hangUp()
+	late, cancel := context.WithTimeout(t.Context(), 0)
+	defer cancel()
+	for _, test := range []struct {
+		name   string
+		ctx    context.Context
+		err    error
+		status int
+		level  string
+	}{
+		{"nobody waited for the database", gone, fmt.Errorf("look: %w", context.Canceled), StatusHungUp, "INFO"},
+		{"nobody waited for a provider", gone, fault.Wrap(fault.Unavailable, &url.Error{Op: "Get", Err: context.Canceled}, "It did not answer."), StatusHungUp, "INFO"},
+		{"nobody waited, and something else failed", gone, errors.New("the disk is full"), 500, "ERROR"},
+		{"nobody waited, and something else failed too", gone, errors.Join(context.Canceled, errors.New("the disk is full")), 500, "ERROR"},
+		{"nobody waited, and something panicked", gone, fault.Wrap(fault.Internal, &Panic{Value: context.Canceled}, "Something went wrong."), 500, "ERROR"},
+		{"we have cancelled it ourselves", t.Context(), context.Canceled, 500, "ERROR"},
+		{"it took too long", late, context.DeadlineExceeded, 500, "ERROR"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			log := &logged{}
+			counted := 0
+			h := Log(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				Handle(func(http.ResponseWriter, *http.Request) error { return test.err }, func(w http.ResponseWriter, _ *http.Request, _ error) {
+					w.WriteHeader(http.StatusInternalServerError)
+				}).ServeHTTP(w, r)
+				counted = Answered(w)
+			}), log.logger())
+			got := do(h, httptest.NewRequest("GET", "/", nil).WithContext(test.ctx))
+			line := log.line(t)
+			if line["status"] != float64(test.status) || line["level"] != test.level || counted != test.status || line["error"] != test.err.Error() {
+				t.Errorf("it stands in the log as %v, and is counted as %d", line, counted)
+			}
+			if got.StatusCode != http.StatusInternalServerError {
+				t.Errorf("the status is sent: %d", got.StatusCode)
 			}
 		})
 	}

@@ -13,6 +13,7 @@ const (
 	Refused   Result = "refused"   // it was proven who it is, and they may not come in
 	Cancelled Result = "cancelled" // the person or their provider said no
 	Failed    Result = "failed"    // the connector could not, or we could not
+	HungUp    Result = "hung_up"   // whoever asked did not wait for the answer
 )
 
 // Meter listens. Every name that it is told is one that is configured, or empty:
@@ -20,8 +21,8 @@ const (
 type Meter interface {
 	// Login is told how an attempt to log in went on, by a connector and for a client.
 	Login(connector, client string, result Result)
-	// Token is told how a request for tokens ended. The code is that of the error,
-	// empty if there was none; the grant type and the client are empty if they were
+	// Token is told how a request for tokens ended. The code is that of the error, or
+	// [HungUp], and empty if there was none; the grant type and the client are empty if they were
 	// not known.
 	Token(grantType, client, code string)
 }

@@ -169,10 +169,11 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, a *attempt, c *
 		httpx.LogError(r.Context(), err)
 		return h.giveUp(w, r, a, c.ID+": "+err.Error())
 	}
-	if fault.Is(err, fault.Throttled) {
+	switch {
+	case fault.Is(err, fault.Throttled):
 		h.tell(a, c, measure.Throttled)
-	} else {
-		h.tell(a, c, measure.Failed)
+	default:
+		h.tell(a, c, failure(r, err))
 	}
 	acted := len(a.Answered.ConnectorState) > 0 // the browser had left, and came back
 	a.Note(h.Clock.Now(), "connector", c.ID+" failed: "+err.Error())
@@ -188,6 +189,14 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, a *attempt, c *
 		err = fault.Wrap(fault.Unavailable, err, "%s did not answer as it should.", c.Name)
 	}
 	return &grant.Stalled{Request: a.Request, StartAgain: h.Base + route.Login + "?attempt=" + a.ID, Err: err}
+}
+
+// failure says of whom it is that an attempt went no further.
+func failure(r *http.Request, err error) measure.Result {
+	if httpx.HungUp(r.Context(), err) {
+		return measure.HungUp
+	}
+	return measure.Failed
 }
 
 // prompt shows the browser what the connector wants it to do next.

@@ -45,7 +45,7 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, a *attempt, c *
 		return h.turnDown(r, a, c, step.Identity.Subject, err)
 	}
 	if err != nil {
-		h.tell(a, c, measure.Failed)
+		h.tell(a, c, failure(r, err))
 		return err
 	}
 	h.tell(a, c, measure.Success)

@@ -92,7 +92,10 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	var asked asked
 	err := h.exchange(w, r, &asked)
 	code := ""
-	if err != nil {
+	switch {
+	case httpx.HungUp(r.Context(), err):
+		code = string(measure.HungUp)
+	case err != nil:
 		code = string(translate(err).Code)
 	}
 	measure.Token(h.Meter, asked.grantType, asked.client, code)
