@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"encoding/json"
-	"slices"
 	"strings"
 	"time"
 
@@ -99,23 +98,26 @@ func (t *Tenant) Trace(ctx context.Context, supportCode string) (audit.Trace, er
 		return audit.Trace{}, err
 	}
 	found := err == nil
-	if tr.Steps, err = stepsOf(text); err != nil {
+	kept, err := stepsOf(text)
+	if err != nil {
 		return audit.Trace{}, err
 	}
-	if err := t.addGrants(ctx, &tr); err != nil {
+	granted, err := t.addGrants(ctx, &tr)
+	if err != nil {
 		return audit.Trace{}, err
 	}
 	if !found && len(tr.Grants) == 0 {
 		return audit.Trace{}, fault.New(fault.NotFound, "Nothing is known of %q. It may be mistyped, too long ago, or have failed before anybody did anything; then the log has it.", supportCode)
 	}
-	slices.SortStableFunc(tr.Steps, func(a, b audit.Step) int { return int(a.At - b.At) })
+	tr.Steps = audit.InOrder(kept, granted...)
 	return tr, nil
 }
 
-// addGrants adds what became of the attempt, and the steps that are kept there.
-func (t *Tenant) addGrants(ctx context.Context, tr *audit.Trace) error {
+// addGrants adds what became of the attempt, and returns the steps that led to each
+// grant, which are kept there.
+func (t *Tenant) addGrants(ctx context.Context, tr *audit.Trace) (granted [][]audit.Step, err error) {
 	if !storable(tr.SupportCode) {
-		return nil
+		return nil, nil
 	}
 	rows, err := t.db.reader().query(ctx, `
 		SELECT id, client_id, user_id, scopes, issued_at, redeemed_at, generation, rotated_at, revoked_at, revoked_reason,
@@ -135,8 +137,8 @@ func (t *Tenant) addGrants(ctx context.Context, tr *audit.Trace) error {
 			tr.StartedAt = startedAt
 		}
 		steps, err := stepsOf(text)
-		tr.Steps = append(tr.Steps, steps...)
+		granted = append(granted, steps)
 		return g, err
 	})
-	return err
+	return granted, err
 }

@@ -182,7 +182,7 @@ var auditPromises = []promise{
 		}, " "), "auth.login.refused somebody u c k s g code 192.0.2.1 {\"why\":\"because\uFFFD\"}")
 		same(w, "has an id", strings.HasPrefix(row["id"], "evt_"), true)
 	}},
-	{"a trace is what was kept of an attempt, in order", func(_ *testing.T, w *world) {
+	{"a trace is what was kept of an attempt, as it was written, whatever the clocks of two workers say", func(_ *testing.T, w *world) {
 		start := w.now()
 		w.ok(w.KeepTrace(w.ctx, "K7QX-9WDM-3T", start, []audit.Step{{At: 5, What: "request", Said: "checked"}, {At: 900, What: "account"}}))
 		w.ok(w.KeepTrace(w.ctx, "K7QX-9WDM-3T", start, []audit.Step{{At: 400, What: "connector", Said: "said \"no\"\nand more\x00"}}))
@@ -190,7 +190,7 @@ var auditPromises = []promise{
 		tr, err := w.Trace(w.ctx, "K7QX-9WDM-3T")
 		w.ok(err)
 		alike(w, "trace", tr, audit.Trace{SupportCode: "K7QX-9WDM-3T", StartedAt: start, Steps: []audit.Step{
-			{At: 5, What: "request", Said: "checked"}, {At: 400, What: "connector", Said: "said \"no\"\nand more"}, {At: 900, What: "account"},
+			{At: 5, What: "request", Said: "checked"}, {At: 900, What: "account"}, {At: 400, What: "connector", Said: "said \"no\"\nand more"},
 		}})
 	}},
 	{"a trace tells what became of its grants", func(_ *testing.T, w *world) {
