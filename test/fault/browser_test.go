@@ -62,18 +62,18 @@ func (b *browser) do(ctx context.Context, method, address string, form url.Value
 	}
 	resp, err := b.http.Do(req)
 	if err != nil {
-		l.count("requests without an answer")
+		l.count(unanswered[0])
 		return nil, errAway
 	}
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
 	if err != nil {
-		l.count("requests with half an answer")
+		l.count(unanswered[1])
 		return nil, errAway
 	}
 	switch {
 	case resp.StatusCode == http.StatusServiceUnavailable:
-		l.count("503: try again later")
+		l.count(unanswered[2])
 		if resp.Header.Get("Retry-After") == "" {
 			l.wrongly("%s %s: 503 without Retry-After: %.200s", method, req.URL.Path, body)
 		}

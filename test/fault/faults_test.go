@@ -17,10 +17,15 @@ var scenarios = []scenario{
 	{"a worker is killed", func(s *site) { s.anyWorker().restart() }},
 	{"the overlord is killed", func(s *site) { s.places[workers].restart() }},
 	{"a rolling restart of all workers", func(s *site) {
+		before := s.ledger.failures()
 		for _, p := range s.places[:workers] {
 			p.process.Stop()
 			p.start()
 			p.process.AwaitReady()
+			s.rounds(1) // the balancer hears of it
+		}
+		if after := s.ledger.failures(); after != before {
+			s.t.Errorf("nobody may notice a rolling restart, and %d requests failed:\n%s", after-before, s.ledger.table())
 		}
 	}},
 	{"the database is slow, stands still, and comes back", func(s *site) {

@@ -47,6 +47,18 @@ func (l *ledger) count(what string) {
 	l.counts[what]++
 }
 
+// unanswered are the requests that failed by what may pass.
+var unanswered = []string{"requests without an answer", "requests with half an answer", "503: try again later"}
+
+// failures is how many requests have failed so far.
+func (l *ledger) failures() int {
+	n := 0
+	for _, what := range unanswered {
+		n += l.done(what)
+	}
+	return n
+}
+
 // wrongly notes an answer that must not be.
 func (l *ledger) wrongly(format string, args ...any) {
 	l.mu.Lock()

@@ -171,7 +171,7 @@ func (p *place) start() {
 		p.process = program.Start(p.site.t, overlord, nil, "--db-url", db, "--key-secrets", keySecret, "--admin-listen", p.address)
 	} else {
 		p.process = program.Start(p.site.t, p.program, nil, "--config", p.site.file, "--listen", p.address, "--admin-listen", p.admin,
-			"--db", db, "--duties=false")
+			"--db", db, "--duties=false", "--drain=2s")
 	}
 	p.process.URL = "http://" + p.address
 }

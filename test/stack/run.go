@@ -134,7 +134,7 @@ func (s *stack) write() error {
 	}
 	for name, text := range map[string]string{
 		"key-secret": base64.StdEncoding.EncodeToString(key),
-		"dex.yaml": fmt.Sprintf("issuer: %s\ndb: %s\nkey_secrets: [file:key-secret]\nduties: false\ntrusted_proxies: [127.0.0.1/32]\nlog_format: json\n",
+		"dex.yaml": fmt.Sprintf("issuer: %s\ndb: %s\nkey_secrets: [file:key-secret]\nduties: false\ndrain: 3s\ntrusted_proxies: [127.0.0.1/32]\nlog_format: json\n",
 			s.issuer, s.db),
 		"overlord.yaml": fmt.Sprintf("db_url: %s\nkey_secrets: [file:key-secret]\nadmin_listen: 127.0.0.1:%d\nbootstrap_secret_file: bootstrap-secret\nlog_format: json\naudit: {file: audit.jsonl}\nmail: {from: dex@example.com, folder: mail}\n",
 			s.db, s.ports.overlord),

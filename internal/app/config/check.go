@@ -23,6 +23,7 @@ func (s *Settings) check(l *loader) {
 	checkListen(s, l.Findings)
 	checkDatabase(s, l.Findings)
 	checkIssuer(s, l.Findings)
+	checkDrain(s, l.Findings)
 	checkTLS(s.TLSCertFile, s.TLSKeyFile, l.Findings)
 	l.keySecrets(s.KeySecrets, s.DB)
 	checkExpiry(s.Expiry, l.Findings)
@@ -113,6 +114,20 @@ func checkIssuer(s *Settings, f *strict.Findings) {
 		f.Add("issuer", "is not set: it is the https URL that applications know this service by")
 	case !strings.HasSuffix(s.Listen, ":0"):
 		s.Issuer = "http://" + s.Listen
+	}
+}
+
+// maxDrain is how long a server may take to leave. Longer is no patience but a mistake.
+const maxDrain = 5 * time.Minute
+
+// checkDrain makes of the drain what follows from the issuer: who only tries dex wants
+// it to end at once.
+func checkDrain(s *Settings, f *strict.Findings) {
+	switch {
+	case s.Drain < 0 || s.Drain > maxDrain:
+		f.Add("drain", "must be between 0s and %s", strict.FormatDuration(maxDrain))
+	case !f.Given("drain") && !public(s, f):
+		s.Drain = 0
 	}
 }
 

@@ -183,6 +183,23 @@ func TestASettingByItsOtherName(t *testing.T) {
 	}
 }
 
+func TestWhoeverOnlyTriesDexWaitsForNobodyAtTheEnd(t *testing.T) {
+	for name, test := range map[string]struct {
+		flags []string
+		want  time.Duration
+	}{
+		"without a database":              {[]string{"--no-db"}, 0},
+		"on this machine":                 {[]string{"--db=sqlite:dex.db", "--issuer=http://127.0.0.1:5556"}, 0},
+		"on this machine, if it is asked": {[]string{"--db=sqlite:dex.db", "--issuer=http://127.0.0.1:5556", "--drain=3s"}, 3 * time.Second},
+		"for others":                      {[]string{"--db=sqlite:dex.db", "--issuer=https://login.example.com"}, 5 * time.Second},
+		"for others, if nobody balances":  {[]string{"--db=sqlite:dex.db", "--issuer=https://login.example.com", "--drain=0s"}, 0},
+	} {
+		if s := mustLoad(t, nil, test.flags, nil); s.Drain != test.want {
+			t.Errorf("%s: %s, want %s", name, s.Drain, test.want)
+		}
+	}
+}
+
 func TestListenersThatCanBeSwitchedOff(t *testing.T) {
 	s := mustLoad(t, nil, []string{"--no-db"}, nil)
 	if s.AdminListen != "127.0.0.1:5558" || s.MetricsListen != "" {

@@ -62,6 +62,8 @@ type Settings struct {
 	LogLevel string `yaml:"log_level" default:"info" enum:"debug|info|warn|error"`
 	// How a line of the log looks.
 	LogFormat string `yaml:"log_format" default:"text" enum:"text|json"`
+	// How long the server goes on once it has been told to stop: /readyz says that it is leaving, so that a balancer sends nobody here any more who would be cut off, and everybody who comes is served; at most 5m. Unless it is set there is no such time on a loopback issuer.
+	Drain time.Duration `yaml:"drain" default:"5s"`
 	// Rotate keys and clear away what has expired in this process too. Any number of processes may: they take turns.
 	Duties bool `yaml:"duties" default:"true"`
 

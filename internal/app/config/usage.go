@@ -27,6 +27,7 @@ var (
 		"templates_reload":       "read the theme anew for each page, for whoever edits it",
 		"log_level":              "the least important lines that are logged",
 		"log_format":             "how a line of the log looks",
+		"drain":                  "how long the server goes on once it has been told to stop: /readyz says that it is leaving, so that a balancer sends nobody here any more who would be cut off, and everybody who comes is served; at most 5m",
 		"duties":                 "rotate keys and clear away what has expired in this process too",
 	}
 	overlordUsages = map[string]string{

@@ -14,6 +14,9 @@ import (
 // dispatch answers for health itself, and leaves the rest to what has been put
 // together, as soon as it has.
 func (w *Worker) dispatch(rw http.ResponseWriter, r *http.Request) {
+	if w.leaving.Load() {
+		rw.Header().Set("Connection", "close") // so that nobody keeps one for later
+	}
 	switch r.URL.Path {
 	case route.Live:
 		httpx.Quiet(r.Context())
@@ -86,6 +89,10 @@ type health struct {
 // ready says whether the worker can do its work, and if not what it waits for. A
 // connector that is out of order does not make it unready: the others work.
 func (w *Worker) ready(rw http.ResponseWriter, r *http.Request) {
+	if w.leaving.Load() {
+		_ = httpx.WriteJSON(rw, http.StatusServiceUnavailable, health{Status: "leaving"})
+		return
+	}
 	if why := w.unready(); why != "" {
 		rw.Header().Set("Retry-After", "1")
 		_ = httpx.WriteJSON(rw, http.StatusServiceUnavailable, health{Status: "waiting", Waiting: why})

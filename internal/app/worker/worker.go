@@ -45,6 +45,8 @@ type Options struct {
 	AdminRate    api.Rate     // of its callers; zero is its default
 	Terminal     io.Writer    // where whoever installs dex looks; nil if nobody does
 	Metrics      net.Listener // where metrics are asked for; nil for none
+
+	After func(d time.Duration) <-chan time.Time // instead of this machine's time, while the server leaves
 }
 
 // Worker is the user-facing server.
@@ -57,6 +59,7 @@ type Worker struct {
 	client   *http.Client // the one that leaves the house
 
 	serving atomic.Bool                  // whether everything is there
+	leaving atomic.Bool                  // whether it has been told to stop
 	admin   atomic.Pointer[http.Handler] // for operators; nil until everything is there
 	waiting atomic.Pointer[string]       // what for
 	db      *store.DB
@@ -82,6 +85,9 @@ func New(s *config.Settings, o Options) (*Worker, error) {
 	}
 	if o.Kinds == nil {
 		o.Kinds = all.Kinds()
+	}
+	if o.After == nil {
+		o.After = time.After
 	}
 	home, err := newSite(tenant.Tenant{ID: tenant.Default, Issuer: s.Issuer})
 	if err != nil {
@@ -118,12 +124,21 @@ func publicly(err error) string {
 // wait says what the worker is waiting for.
 func (w *Worker) wait(reason string) { w.waiting.Store(&reason) }
 
-// Serve answers at the listener until ctx is done. It answers at once: until
-// everything that it needs is there it says what it waits for.
-func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
-	ctx, stop := context.WithCancel(ctx)
+// Serve answers at the listener until it is told to stop, by the end of ctx. It answers
+// at once: until everything that it needs is there it says what it waits for. Told to
+// stop, it first says that it leaves, for as long as the settings give those who send
+// people here to hear of it; then it takes nobody any more, and ends when the requests
+// under way have. What runs beside them ends last.
+func (w *Worker) Serve(told context.Context, listener net.Listener) error {
+	ctx, stop := context.WithCancel(context.WithoutCancel(told))
 	defer stop()
-	var beside sync.WaitGroup
+	open, shut := context.WithCancel(ctx) // for as long as connections are taken
+	defer shut()
+	var beside, operators sync.WaitGroup
+	beside.Go(func() {
+		w.leave(told, ctx)
+		shut()
+	})
 	failed := make(chan error, 3)
 	beside.Go(func() {
 		err := w.open(ctx)
@@ -136,8 +151,8 @@ func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
 		}
 	})
 	if w.options.Admin != nil {
-		beside.Go(func() {
-			if err := w.serveAdmin(ctx, w.options.Admin); err != nil && ctx.Err() == nil {
+		operators.Go(func() {
+			if err := w.serveAdmin(open, w.options.Admin); err != nil && open.Err() == nil {
 				failed <- err
 				stop()
 			}
@@ -152,7 +167,9 @@ func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
 		})
 	}
 	server := httpx.NewServer(w.Handler(), w.log)
-	err := httpx.Serve(ctx, listener, server, drain)
+	err := httpx.Serve(open, listener, server, drain)
+	shut()
+	operators.Wait()
 	stop()
 	beside.Wait()
 	select {
@@ -161,6 +178,25 @@ func (w *Worker) Serve(ctx context.Context, listener net.Listener) error {
 	default:
 	}
 	return errors.Join(err, w.Close())
+}
+
+// leave returns when nobody is sent here any more after the worker has been told to
+// stop, or at once if it has failed. Whoever was not ready has nobody to tell.
+func (w *Worker) leave(told, failed context.Context) {
+	select {
+	case <-failed.Done():
+		return
+	case <-told.Done():
+	}
+	if !w.serving.Load() || w.settings.Drain == 0 {
+		return
+	}
+	w.leaving.Store(true)
+	w.log.Info("leaving: whoever comes is served until then; a second signal ends it at once", "for", w.settings.Drain)
+	select {
+	case <-failed.Done():
+	case <-w.options.After(w.settings.Drain):
+	}
 }
 
 // Close lets go of the database.
