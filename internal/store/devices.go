@@ -18,14 +18,15 @@ const deviceKeep = time.Hour
 // OpenDevice implements [grant.DeviceStore]. Those who come at once may be a few too
 // many together: the bound is on what a flood can leave here, not a count.
 func (t *Tenant) OpenDevice(ctx context.Context, d grant.Device) error {
-	var waiting int
+	var waiting, ofNetwork int
 	err := t.db.reader().row(ctx, `
-		SELECT COUNT(*) FROM (SELECT 1 FROM devices WHERE tenant_id = $1 AND client_id = $2 AND expires_at > $3 LIMIT $4) waiting`,
-		t.id, d.ClientID, instant(d.CreatedAt), grant.MaxDevices).Scan(&waiting)
+		SELECT COUNT(*), COUNT(CASE WHEN network = $5 THEN 1 END)
+		FROM (SELECT network FROM devices WHERE tenant_id = $1 AND client_id = $2 AND expires_at > $3 LIMIT $4) waiting`,
+		t.id, d.ClientID, instant(d.CreatedAt), grant.MaxDevices, d.Network).Scan(&waiting, &ofNetwork)
 	if err != nil {
 		return err
 	}
-	if waiting >= grant.MaxDevices {
+	if !d.MayWait(waiting, ofNetwork) {
 		return &fault.Error{
 			Kind:    fault.Throttled,
 			Message: "Too many devices of this application wait to be let in. Please try again later.", RetryAfter: time.Minute,
@@ -33,11 +34,11 @@ func (t *Tenant) OpenDevice(ctx context.Context, d grant.Device) error {
 	}
 	_, err = t.db.writer().exec(ctx, `
 		INSERT INTO devices (tenant_id, id, code, user_code, client_id, scopes, support_code, remote_addr, user_agent,
-			created_at, expires_at, pause, next_poll_at, purge_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $10, $13)`,
+			created_at, expires_at, pause, next_poll_at, purge_at, network)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $10, $13, $14)`,
 		t.id, d.ID, d.Code, d.UserCode, d.ClientID, d.Scopes.String(), d.SupportCode, remark(d.RemoteAddr, maxRemoteAddr),
 		remark(d.UserAgent, maxUserAgent), instant(d.CreatedAt), instant(d.ExpiresAt), int64(grant.DevicePause/time.Second),
-		instant(d.ExpiresAt.Add(deviceKeep)))
+		instant(d.ExpiresAt.Add(deviceKeep)), d.Network)
 	if t.db.engine.exists(err) {
 		return fault.New(fault.Conflict, "Another device waits under this code.")
 	}

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"dex/internal/app/workertest"
+	"dex/internal/base/secret"
 	"dex/internal/domain/audit"
+	"dex/internal/domain/credential"
 	"dex/internal/domain/grant"
 )
 
@@ -208,6 +210,52 @@ func TestWhoeverGuessesUserCodesIsSlowedDown(t *testing.T) {
 	// The right code has to wait like every other from there.
 	if a := enter(t, b, w.Page, w.UserCode); a.Status != http.StatusTooManyRequests {
 		t.Errorf("1.G 85: the right code of a guesser: %d", a.Status)
+	}
+}
+
+func TestOthersWhoGuessUserCodesKeepNobodyOut(t *testing.T) {
+	s := workertest.Start(t, workertest.Options{Clients: deviceClients})
+	w := askToBeLetIn(t, s, "tv", "openid")
+	now := s.Clock.Now()
+	everywhere := credential.Bucket{
+		Kind: credential.Everywhere,
+		Key:  secret.Value("user code everywhere\x00" + now.UTC().Truncate(credential.EverywhereSpan).Format(time.RFC3339)).Hash(),
+	}
+	for range 220 { // from many networks
+		must(t, s.Tenant.RecordFailure(t.Context(), []credential.Bucket{everywhere}, now))
+	}
+	b := s.Browser(t)
+	if a := enter(t, b, w.Page, w.UserCode); !a.Has("password") {
+		t.Errorf("who types the code right waits for those who guess: %d", a.Status)
+	}
+	if a := enter(t, b, w.Page, "BBBB-BBBB"); a.Status != http.StatusUnprocessableEntity {
+		t.Errorf("their first mistake: %d", a.Status)
+	}
+	if a := enter(t, b, w.Page, "BBBB-BBBC"); a.Status != http.StatusTooManyRequests {
+		t.Errorf("their second, while all networks together have guessed too much: %d", a.Status)
+	}
+}
+
+func TestOneNetworkDoesNotTakeThePlacesOfAllDevices(t *testing.T) {
+	s := workertest.Start(t, workertest.Options{Clients: deviceClients})
+	ask := func(client string) int {
+		return s.Client(t, client).Send("/device_authorization", url.Values{"scope": {"openid"}}).Status
+	}
+	for i := range grant.MaxOfNetwork {
+		if status := ask("tv"); status != http.StatusOK {
+			t.Fatalf("device %d: %d", i, status)
+		}
+	}
+	if status := ask("tv"); status != http.StatusServiceUnavailable {
+		t.Errorf("more than the share of a network: %d", status)
+	}
+	elsewhere := grant.Device{
+		ID: "dev_elsewhere", Code: secret.Value("elsewhere").Hash(), UserCode: secret.Value("shown elsewhere").Hash(), ClientID: "tv",
+		CreatedAt: s.Clock.Now(), ExpiresAt: s.Clock.Now().Add(grant.DeviceLife), Network: "198.51.100.0/24",
+	}
+	must(t, s.Tenant.OpenDevice(t.Context(), elsewhere))
+	if status := ask("radio"); status != http.StatusOK {
+		t.Errorf("a client that has proven who it is: %d", status)
 	}
 }
 

@@ -24,6 +24,10 @@ type Device struct {
 	UserAgent   string
 	CreatedAt   time.Time
 	ExpiresAt   time.Time
+
+	// Network is whose share of those that may wait the device takes; empty if its client
+	// has proven who it is, so that no stranger can have sent it.
+	Network string
 }
 
 // NewDeviceID returns a fresh id for a device.
@@ -42,7 +46,29 @@ const (
 	// MaxDevices is how many devices of one client may wait at once. They are the only
 	// rows that somebody can make who has proven nothing.
 	MaxDevices = 1000
+	// MaxOfNetwork is how many of them one network may have while there is room, and
+	// FewOfNetwork how many it may have when half is taken.
+	MaxOfNetwork = 100
+	FewOfNetwork = 10
 )
+
+// MayWait reports whether one more device may wait, where so many do of its client and so
+// many of those are of its network. Nobody asks a public client who it is, so that anybody
+// could take all places in its name: one network gets no further than its share, and when
+// many together have taken half, the other half is for networks that have few. Those are
+// people with a device or two.
+func (d Device) MayWait(waiting, ofNetwork int) bool {
+	switch {
+	case waiting >= MaxDevices:
+		return false
+	case d.Network == "":
+		return true
+	case waiting >= MaxDevices/2:
+		return ofNetwork < FewOfNetwork
+	default:
+		return ofNetwork < MaxOfNetwork
+	}
+}
 
 // Standing is how a device stands that asks.
 type Standing uint8
@@ -59,8 +85,8 @@ const (
 
 // DeviceStore keeps the devices that wait.
 type DeviceStore interface {
-	// OpenDevice keeps a device. It returns a fault of kind Throttled if too many of its
-	// client wait, and of kind Conflict if its user code is another's: make a new one.
+	// OpenDevice keeps a device. It returns a fault of kind Throttled if it may not wait
+	// beside the others, [Device.MayWait], and of kind Conflict if its user code is another's: make a new one.
 	OpenDevice(ctx context.Context, d Device) error
 	// DeviceByUserCode returns the device that waits under a user code. It returns a
 	// fault of kind NotFound if none does.

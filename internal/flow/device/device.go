@@ -137,8 +137,8 @@ func (h *Handler) begin(w http.ResponseWriter, r *http.Request, d grant.Device, 
 	return httpx.SeeOther(w, r, h.Base+route.Authorize+"?attempt="+req.ID)
 }
 
-// guesses are where wrong codes are counted: those of this network, and those of all
-// together. A code has 34 bits and lives for ten minutes.
+// guesses are where wrong codes are counted: those of this network first, and those of
+// all together. A code has 34 bits and lives for ten minutes.
 func guesses(r *http.Request, now time.Time) []credential.Bucket {
 	span := now.UTC().Truncate(credential.EverywhereSpan).Format(time.RFC3339)
 	return []credential.Bucket{
@@ -147,13 +147,18 @@ func guesses(r *http.Request, now time.Time) []credential.Bucket {
 	}
 }
 
-// wait returns how long whoever guesses has to wait.
+// wait returns how long whoever guesses has to wait. Those whose network has not failed
+// wait for nobody: who types the code right the first time is not kept out by others who
+// guess, however many they are, and a guesser has one try of each network more by it.
 func (h *Handler) wait(ctx context.Context, buckets []credential.Bucket, now time.Time) (time.Duration, error) {
 	states, err := h.Guesses.Candidate(ctx, "", buckets) // nobody's, for the counts alone
 	if err != nil {
 		return 0, err
 	}
 	var wait time.Duration
+	if own := states.Throttle[0]; own.Failures == 0 || now.Sub(own.LastAt) >= buckets[0].Kind.Forget() {
+		return 0, nil
+	}
 	for i, b := range buckets {
 		wait = max(wait, states.Throttle[i].Wait(b.Kind, now))
 	}

@@ -61,6 +61,9 @@ func (h *Handler) wait(r *http.Request, c client.Client, scopes oauth.Scopes) (o
 		RemoteAddr: httpx.Addr(r).String(), UserAgent: r.UserAgent(),
 		CreatedAt: now, ExpiresAt: now.Add(grant.DeviceLife),
 	}
+	if c.Public {
+		d.Network = httpx.Network(httpx.Addr(r)).String()
+	}
 	httpx.Annotate(r.Context(), slog.String("support_code", d.SupportCode))
 	var shown oauth.UserCode
 	var err error

@@ -132,4 +132,18 @@ var devicePromises = []promise{
 		w.clock.Advance(grant.DeviceLife)
 		w.ok(w.OpenDevice(w.ctx, w.device("one later")))
 	}},
+	{"of the devices that wait one network has a share", func(_ *testing.T, w *world) {
+		n := 0
+		from := func(network string) error {
+			n++
+			d := w.device("tv" + strconv.Itoa(n))
+			d.Network = network
+			return w.OpenDevice(w.ctx, d)
+		}
+		for range grant.MaxOfNetwork {
+			w.ok(from("192.0.2.0/24"))
+		}
+		w.refuses(fault.Throttled, from("192.0.2.0/24"))
+		w.ok(from("198.51.100.0/24"))
+	}},
 }
