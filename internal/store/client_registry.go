@@ -125,6 +125,8 @@ func fit(r client.Registered) error {
 		return fault.New(fault.Invalid, "A client has an id of 255 characters at most.")
 	case strings.HasPrefix(r.ID, accountPrefix):
 		return fault.New(fault.Invalid, "The id of a client does not begin with %s, as those of people do: a token that the client has for itself names it where others name a person.", accountPrefix)
+	case audit.IsProgram(r.ID):
+		return fault.New(fault.Invalid, "The id of a client is not %q: the record of what was done calls a program of ours so.", r.ID)
 	case len(r.Secrets) != len(r.Notes):
 		return fault.New(fault.Internal, "A secret without a note, or a note without a secret.")
 	case r.AuthMethod.BySecret() && len(r.Secrets) == 0:

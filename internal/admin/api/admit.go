@@ -179,7 +179,7 @@ func (s *Server) identify(r *http.Request, c *Call, query url.Values, now time.T
 		}
 		return err
 	}
-	c.Actor, c.Client, c.Scopes = b.actor, b.client, b.scopes
+	c.Actor, c.Client, c.Scopes, c.home = b.actor, b.client, b.scopes, b.realm.Tenant
 	if err := s.callers.take(b.realm.Tenant+"\x00"+b.actor, now); err != nil {
 		return err
 	}
@@ -258,7 +258,7 @@ func (s *Server) repeatable(r *http.Request, c *Call, request [32]byte) error {
 		return resource.NewProblem(http.StatusBadRequest, resource.Malformed, "The Idempotency-Key must be one, of 1 to %d visible ASCII characters.", maxKey)
 	}
 	c.receipts = s.o.Receipts
-	c.receipt.Actor, c.receipt.ExpiresAt = c.Actor, c.At.Add(receiptTime)
+	c.receipt.Actor, c.receipt.ExpiresAt = c.signature(), c.At.Add(receiptTime)
 	c.receipt.Key, c.receipt.Request = sha256.Sum256([]byte(key)), request
 	return nil
 }

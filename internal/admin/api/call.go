@@ -31,6 +31,7 @@ type Call struct {
 	Remote  netip.Addr
 	At      time.Time
 
+	home     string // the tenant of the token
 	route    Route
 	filter   string             // the query without what tells parts of a list apart
 	receipts Of[audit.Receipts] // nil if the request is not to be sent again
@@ -72,6 +73,16 @@ func (c *Call) Promise(answer any) (audit.By, error) {
 	return by, nil
 }
 
+// signature is whose a receipt is. An application of another tenant may have the id of
+// one of this, and must not be told what that was told. No tenant's id has a space, and
+// no actor's.
+func (c *Call) signature() string {
+	if c.home == c.Tenant {
+		return c.Actor
+	}
+	return c.home + " " + c.Actor
+}
+
 func (c *Call) address() string {
 	if !c.Remote.IsValid() {
 		return ""
@@ -89,7 +100,7 @@ func answered[O any](ctx context.Context, c *Call) (*O, error) {
 	if err != nil {
 		return nil, err
 	}
-	receipt, err := kept.Receipt(ctx, c.Actor, c.receipt.Key)
+	receipt, err := kept.Receipt(ctx, c.signature(), c.receipt.Key)
 	if fault.Is(err, fault.NotFound) {
 		return nil, nil
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"dex/internal/base/secret"
+	"dex/internal/domain/audit"
 	"dex/internal/base/strict"
 	"dex/internal/domain/role"
 	"dex/internal/protocol/jose"
@@ -40,6 +41,8 @@ func (c *checker) client(p *part, i int) {
 		f.Add(at+"id", "must be visible ASCII characters, %d at most", maxName)
 	case strings.HasPrefix(one.ID, accountPrefix):
 		f.Add(at+"id", "must not begin with %s, as accounts do: a token that the client has for itself names it where others name a person", accountPrefix)
+	case audit.IsProgram(one.ID):
+		f.Add(at+"id", "must be another: the record of what was done calls a program of ours so")
 	default:
 		c.clients.take(one.ID, owner{p, "clients", i, at + "id"}, "%s has this id")
 	}

@@ -90,6 +90,15 @@ func TestJSONIsReadAsWhoeverWroteItMeans(t *testing.T) {
 	}
 }
 
+func TestNoClientIsCalledAsTheRecordCallsSomethingElse(t *testing.T) {
+	for _, id := range []string{"usr_ann", "bootstrap", "Bootstrap", "file", "keys", "dex-overlord", "dex-overlord recover-admin"} {
+		_, err := ReadClient([]byte(strings.Replace(webClient, "id: web", "id: "+id, 1)))
+		if err == nil || !strings.HasPrefix(mistakes(t, err).Error(), "id: must") {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+}
+
 func TestOnlyATrustedClientMayAskForScopesOfTheAdministratorsAPI(t *testing.T) {
 	for _, test := range []struct{ name, scopes, more, want string }{
 		{"of an application of one's own", "openid, dex:users:read", "trusted: true", ""},

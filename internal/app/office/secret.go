@@ -50,7 +50,7 @@ func (g Greeting) Greet(ctx context.Context) error {
 	if err != nil || !mine {
 		return err
 	}
-	value, until, err := Offer(ctx, g.DB, Name())
+	value, until, err := Offer(ctx, g.DB, "server "+Name())
 	if err != nil {
 		return err
 	}

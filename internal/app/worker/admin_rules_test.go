@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"dex/internal/admin/api"
 	"dex/internal/admin/resource"
@@ -36,6 +37,21 @@ func TestARequestThatComesAgainIsDoneOnce(t *testing.T) {
 	}
 	if got := ann.Call(http.MethodPost, "/clients", body); got.Problem.Code != resource.Conflict {
 		t.Errorf("without a key: %d %s", got.Status, got.Body)
+	}
+	// An application of another tenant that has the same id is somebody else, too.
+	other := newForeign(t, s)
+	s.Advance(t, time.Second)
+	theirs := other.client.Call(http.MethodPost, "/clients", body, "Idempotency-Key", "key-1")
+	var robot resource.Client
+	ann.Call(http.MethodPost, "/clients", map[string]any{
+		"id": "robot", "trusted": true, "grant_types": []string{"client_credentials"}, "scopes": []string{"dex:clients:write", "dex:tenants:write"},
+	}).Into(t, &robot)
+	ours := s.Client(t, "robot")
+	ours.Secret = robot.Secret
+	namesake := s.Bearer(t, ours.Token("grant_type", "client_credentials", "scope", "dex:clients:write dex:tenants:write").AccessToken)
+	got := namesake.Call(http.MethodPost, "/clients?tenant="+other.id, body, "Idempotency-Key", "key-1")
+	if theirs.Status != http.StatusCreated || got.Problem.Code != resource.Conflict || strings.Contains(got.Body, "dxk_") {
+		t.Errorf("a namesake of another tenant, under the same key: %d, %d %s", theirs.Status, got.Status, got.Body)
 	}
 	for _, key := range []string{"with space", strings.Repeat("x", 256), "ümlaut"} {
 		if got := ann.Call(http.MethodPost, "/clients", fmt.Sprintf(newApp, "third"), "Idempotency-Key", key); got.Problem.Code != resource.Malformed {

@@ -4,6 +4,7 @@ package audit
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"strings"
 	"time"
 )
@@ -118,6 +119,16 @@ type By struct {
 	Receipt    *Receipt // nil if the request cannot be sent again
 }
 
+// programs are the actors of the record that are neither somebody nor an application. The
+// names of others have a space, which no id has.
+var programs = []string{"bootstrap", "file", "keys", "dex-worker", "dex-overlord"}
+
+// IsProgram reports whether an actor of the record is a program of ours, so that nothing
+// else may be called so: whoever reads the record would take one for the other.
+func IsProgram(actor string) bool {
+	return strings.Contains(actor, " ") || slices.ContainsFunc(programs, func(name string) bool { return strings.EqualFold(name, actor) })
+}
+
 // Event returns the event of a deed.
 func (b By) Event(kind Kind) Event {
 	return Event{At: b.At, Kind: kind, Actor: b.Actor, RemoteAddr: b.RemoteAddr}
@@ -126,7 +137,7 @@ func (b By) Event(kind Kind) Event {
 // Receipt is what was answered to a request that may be sent again: whoever sends the
 // same key with the same request gets the same answer, and nothing happens.
 type Receipt struct {
-	Actor     string
+	Actor     string   // with their tenant, if that is another than the one they act on
 	Key       [32]byte // SHA-256 of what the caller sent
 	Request   [32]byte // SHA-256 of the request
 	Answer    []byte   // a secret: it may hold one that is shown once
