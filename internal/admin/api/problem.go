@@ -102,12 +102,22 @@ func (s *Server) headersOf(err error) http.Header {
 	return h
 }
 
+// given says of a request that its sender gave up that it can be sent again, rather than
+// that something is broken here: whoever sent it is gone, but a proxy may hear it.
+func given(err error) error {
+	if errors.Is(err, context.Canceled) && !fault.Is(err, fault.Unavailable) {
+		return fault.Wrap(fault.Unavailable, err, "The request was given up before it was answered. Send it again.")
+	}
+	return err
+}
+
 // problem makes of an operation's error what huma writes, and puts the error itself
 // into the log.
 func (s *Server) problem(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
+	err = given(err)
 	httpx.LogError(ctx, err)
 	p := told(err)
 	p.RequestID = httpx.RequestID(ctx)
@@ -119,6 +129,7 @@ func (s *Server) problem(ctx context.Context, err error) error {
 
 // writeError answers a request that came to no operation.
 func (s *Server) writeError(w http.ResponseWriter, r *http.Request, err error) {
+	err = given(err)
 	for name, values := range s.headersOf(err) {
 		w.Header()[name] = values
 	}

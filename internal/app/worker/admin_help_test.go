@@ -24,7 +24,7 @@ func operatorNow(s *workertest.Server) audit.By {
 	return audit.By{Actor: "usr_operator", At: s.Clock.Now()}
 }
 
-func must(t *testing.T, err error) {
+func must(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)

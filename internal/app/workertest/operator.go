@@ -19,10 +19,10 @@ const OperatorClients = `
 
 // OperatorUsers are four more people, to be put at the beginning of [Options].Config.
 const OperatorUsers = `
-- {id: cleo, username: cleo, password_hash: "` + passwordHash + `"}
-- {id: dan, username: dan, password_hash: "` + passwordHash + `"}
-- {id: eve, username: eve, password_hash: "` + passwordHash + `"}
-- {id: fay, username: fay, password_hash: "` + passwordHash + `"}
+- {id: cleo, username: cleo, password_hash: "` + PasswordHash + `"}
+- {id: dan, username: dan, password_hash: "` + PasswordHash + `"}
+- {id: eve, username: eve, password_hash: "` + PasswordHash + `"}
+- {id: fay, username: fay, password_hash: "` + PasswordHash + `"}
 `
 
 const adminScopes = `"dex:users:read", "dex:groups:read", "dex:clients:read", "dex:connectors:read", "dex:tenants:read", "dex:keys:read", "dex:sessions:read", "dex:audit:read", "dex:traces:read", "dex:system:read", "dex:users:write", "dex:groups:write", "dex:clients:write", "dex:connectors:write", "dex:tenants:write", "dex:keys:write", "dex:sessions:write", "dex:system:write", "dex:links:write"`

@@ -67,8 +67,8 @@ type Options struct {
 // Password is the password of every user in [BaseConfig].
 const Password = "correct horse battery"
 
-// passwordHash is the argon2id hash of [Password].
-const passwordHash = "$argon2id$v=19$m=19456,t=2,p=1$IX/u4M4qBgYypUO5WPor/w$QWnKczc15qwVOjNc6ZzrF7ZekdKjPJ4wOUuPXLra/Sc"
+// PasswordHash is the argon2id hash of [Password].
+const PasswordHash = "$argon2id$v=19$m=19456,t=2,p=1$IX/u4M4qBgYypUO5WPor/w$QWnKczc15qwVOjNc6ZzrF7ZekdKjPJ4wOUuPXLra/Sc"
 
 // BaseConfig is who and what there is in most tests: applications of each kind, and
 // two people. The secret of every confidential client is its id and "-secret".
@@ -86,8 +86,8 @@ clients:
 - {id: jwt, name: Signing application, jwks: {keys: [{kty: OKP, crv: Ed25519, alg: EdDSA, kid: jwt-1, x: JB2OOGUWFAx7fAMZ95IDEu8WRQYuKJ_DgB8XNR9FQRQ}]}, redirect_uris: ["https://jwt.example.com/cb"], trusted: true, allowed_origins: ["https://jwt.example.com"], grant_types: [authorization_code, refresh_token, client_credentials]}
 - {id: admins, name: For admins, secret: admins-secret, redirect_uris: ["https://admins.example.com/cb"], trusted: true, groups: [admins]}
 users:
-- {id: ann, username: ann, email: ann@example.com, email_verified: true, name: Ann Example, given_name: Ann, family_name: Example, locale: en, groups: [admins, staff], password_hash: "` + passwordHash + `"}
-- {id: ben, username: ben, email: ben@example.com, email_verified: true, name: Ben Beispiel, groups: [staff], password_hash: "` + passwordHash + `"}
+- {id: ann, username: ann, email: ann@example.com, email_verified: true, name: Ann Example, given_name: Ann, family_name: Example, locale: en, groups: [admins, staff], password_hash: "` + PasswordHash + `"}
+- {id: ben, username: ben, email: ben@example.com, email_verified: true, name: Ben Beispiel, groups: [staff], password_hash: "` + PasswordHash + `"}
 `
 
 // Start starts a worker. It is stopped when the test ends.

@@ -18,9 +18,10 @@ type Fate int
 
 // The fates.
 const (
-	Pass   Fate = iota // nothing befalls it
-	Before             // it never reaches the database
-	After              // the database does it, and the answer is lost
+	Pass    Fate = iota // nothing befalls it
+	Before              // it never reaches the database
+	After               // the database does it, and the answer is lost
+	Refused             // it never reaches the database, and the connection outlives it, unless it was a commit
 )
 
 // Judge decides what becomes of a call: "connect", "prepare", "begin", "commit",

@@ -37,6 +37,11 @@ func call[T any](c *conn, what string, do func() (T, error)) (T, error) {
 	case Before:
 		c.dead.Store(true)
 		return none, c.line.Lost
+	case Refused:
+		if what == "commit" { // what has been begun must not stay open
+			c.dead.Store(true)
+		}
+		return none, c.line.Lost
 	case After:
 		done, err := do()
 		c.dead.Store(true)
