@@ -6,6 +6,7 @@ SHELL := bash
 # What may be said on the command line, as in: make fuzz FUZZTIME=10s
 FUZZTIME  ?= 1m
 FAULTTIME ?= 10m
+FROM ?= auto
 SEED      ?= 0
 TESTFLAGS ?=
 CONFIG    ?=
@@ -117,11 +118,12 @@ fuzz:
 
 ## fault: the real programs under load while processes, lines, disks and clocks fail,
 ##        each fault once and then at random for FAULTTIME (10m); SEED=… begins as
-##        the run that printed it
+##        the run that printed it. Then an upgrade from FROM, the commit before the
+##        last migration unless it says otherwise
 .PHONY: fault
 fault:
 	@test/setup system
-	go test -count=1 -v -timeout 0 ./test/fault -faulttime $(FAULTTIME) -seed $(SEED)
+	go test -count=1 -v -timeout 0 ./test/fault -faulttime $(FAULTTIME) -seed $(SEED) -from $(FROM)
 
 ## bench: the budgets, on SQLite and on PostgreSQL, with the floor of the same run;
 ##        make bench ARGS=-quick for a first impression

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"dex/test/fault/proxy"
+	"dex/test/postgres"
 )
 
 // scenario is something that happens while everybody is at work.
@@ -97,12 +98,8 @@ var scenarios = []scenario{
 // TestPromisesHoldWhileThingsFail goes through all faults, one after the other, in the
 // same deployment and with sessions that outlive them.
 func TestPromisesHoldWhileThingsFail(t *testing.T) {
-	seed := *seedFlag
-	if seed == 0 {
-		seed = uint64(time.Now().UnixNano())
-	}
-	t.Logf("to begin in the same way again: go test ./test/fault -run %s -seed %d", t.Name(), seed)
-	s := newSite(t, seed)
+	seed := seedOf(t)
+	s := newSite(t, seed, postgres.Options{Durable: true}, built{worker, overlord})
 	for _, sc := range scenarios {
 		s.undergo(sc)
 	}
@@ -110,6 +107,16 @@ func TestPromisesHoldWhileThingsFail(t *testing.T) {
 		s.undergo(scenarios[s.chance.IntN(len(scenarios))])
 	}
 	s.noGoroutineIsLeft()
+}
+
+// seedOf is what chance follows from.
+func seedOf(t *testing.T) uint64 {
+	seed := *seedFlag
+	if seed == 0 {
+		seed = uint64(time.Now().UnixNano())
+	}
+	t.Logf("to begin in the same way again: go test ./test/fault -run %s -seed %d", t.Name(), seed)
+	return seed
 }
 
 func (s *site) undergo(sc scenario) {

@@ -19,6 +19,7 @@ import (
 // What a run can be told.
 var (
 	seedFlag = flag.Uint64("seed", 0, "what chance follows from; 0 takes one from the time")
+	fromFlag = flag.String("from", "", "the commit whose programs are upgraded from, or \"auto\": the one before the last migration")
 	timeFlag = flag.Duration("faulttime", 0, "for how long faults go on at random after each has been once")
 )
 

@@ -67,8 +67,11 @@ func configuration(issuer string) string {
 	return b.String()
 }
 
+// built is the programs of one version.
+type built struct{ worker, overlord string }
+
 // newSite starts everything, and waits until it is ready.
-func newSite(t *testing.T, seed uint64) *site {
+func newSite(t *testing.T, seed uint64, o postgres.Options, programs built) *site {
 	t.Helper()
 	l := listen(t)
 	s := &site{
@@ -82,7 +85,7 @@ func newSite(t *testing.T, seed uint64) *site {
 	if err := os.WriteFile(s.file, []byte(configuration(s.url)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if s.primary, err = postgres.Start(postgres.Options{Durable: true}); err != nil {
+	if s.primary, err = postgres.Start(o); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
@@ -96,7 +99,7 @@ func newSite(t *testing.T, seed uint64) *site {
 	})
 	var addresses []string
 	for i := range workers + 1 {
-		p := s.place(i == workers)
+		p := s.place(programs, i == workers)
 		s.places = append(s.places, p)
 		if !p.duties {
 			addresses = append(addresses, p.address)
@@ -124,14 +127,17 @@ func listen(t testing.TB) net.Listener {
 	return l
 }
 
-func (s *site) place(duties bool) *place {
+func (s *site) place(programs built, duties bool) *place {
 	s.t.Helper()
 	line, err := proxy.Listen(s.database(), s.seed)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	s.t.Cleanup(func() { _ = line.Close() })
-	p := &place{site: s, program: worker, address: program.FreeAddress(s.t), admin: program.FreeAddress(s.t), line: line, duties: duties}
+	p := &place{site: s, program: programs.worker, address: program.FreeAddress(s.t), admin: program.FreeAddress(s.t), line: line, duties: duties}
+	if duties {
+		p.program = programs.overlord
+	}
 	s.t.Cleanup(func() {
 		if p.process != nil {
 			p.process.Kill()
@@ -168,7 +174,7 @@ func (p *place) start() {
 	p.site.t.Helper()
 	db := fmt.Sprintf("postgres://postgres@%s/postgres?sslmode=disable&connect_timeout=5", p.line.Addr())
 	if p.duties {
-		p.process = program.Start(p.site.t, overlord, nil, "--db-url", db, "--key-secrets", keySecret, "--admin-listen", p.address)
+		p.process = program.Start(p.site.t, p.program, nil, "--db-url", db, "--key-secrets", keySecret, "--admin-listen", p.address)
 	} else {
 		p.process = program.Start(p.site.t, p.program, nil, "--config", p.site.file, "--listen", p.address, "--admin-listen", p.admin,
 			"--db", db, "--duties=false", "--drain=2s")
