@@ -189,14 +189,24 @@ func (c *Call) After(p Paging) (string, error) {
 // listed answers with a part of a list; next is where the following one begins, empty
 // at the end.
 func listed[T, R any](c *Call, items []T, next string, wire func(T) R) *Answer[resource.List[R]] {
+	out, _ := listedIf(c, items, next, func(item T) (R, error) { return wire(item), nil }) // nothing fails
+	return out
+}
+
+// listedIf is [listed] for what may be kept in a way in which it cannot be told.
+func listedIf[T, R any](c *Call, items []T, next string, wire func(T) (R, error)) (*Answer[resource.List[R]], error) {
 	out := &Answer[resource.List[R]]{Body: resource.List[R]{Items: make([]R, 0, len(items))}}
 	for _, item := range items {
-		out.Body.Items = append(out.Body.Items, wire(item))
+		told, err := wire(item)
+		if err != nil {
+			return nil, err
+		}
+		out.Body.Items = append(out.Body.Items, told)
 	}
 	if next != "" {
 		out.Body.Next = c.server.cursors.seal(next, c.Tenant, c.route.ID, c.filter)
 	}
-	return out
+	return out, nil
 }
 
 // cut is for stores that return things in the order of their keys: asked for one more

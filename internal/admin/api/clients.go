@@ -12,6 +12,7 @@ import (
 	"dex/internal/connector"
 	"dex/internal/domain/client"
 	"dex/internal/domain/role"
+	"dex/internal/domain/tenant"
 )
 
 // ClientStore is what is kept of clients, as operators need it.
@@ -111,15 +112,7 @@ func (s Clients) list(ctx context.Context, c *Call, in *clientFilter) (*Answer[r
 		return nil, err
 	}
 	some, next := cut(some, in.Limit, func(r client.Registered) string { return r.ID })
-	var failed error
-	out := listed(c, some, next, func(r client.Registered) resource.Client {
-		shown, err := wireClient(r)
-		if err != nil {
-			failed = err
-		}
-		return shown
-	})
-	return out, failed
+	return listedIf(c, some, next, wireClient)
 }
 
 // wireClient is a client as it is told.
@@ -222,9 +215,9 @@ func (s Clients) create(ctx context.Context, c *Call, in *newClient) (*Answer[re
 		r.Secrets, r.Notes = []secret.Hash{made.Hash()}, []client.SecretNote{client.NoteOf(made, c.At)}
 	}
 	promised := r
-	promised.ManagedBy, promised.Version, promised.CreatedAt, promised.UpdatedAt = "api", 1, c.At, c.At
+	promised.ManagedBy, promised.Version, promised.CreatedAt, promised.UpdatedAt = tenant.ManagedByHand, 1, c.At, c.At
 	if r.Disabled {
-		promised.DisabledBy = "operator"
+		promised.DisabledBy = tenant.DisabledByOperator
 	}
 	out, err := answerClient(promised, nil)
 	if err != nil {

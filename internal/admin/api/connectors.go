@@ -13,6 +13,7 @@ import (
 	"dex/internal/base/fault"
 	"dex/internal/connector"
 	"dex/internal/domain/role"
+	"dex/internal/domain/tenant"
 )
 
 // ConnectorStore is what is kept of connectors, as operators need it.
@@ -113,15 +114,7 @@ func (s Connectors) list(ctx context.Context, c *Call, in *connectorFilter) (*An
 		return nil, err
 	}
 	some, next := cut(some, in.Limit, func(r connector.Registered) string { return r.ID })
-	var failed error
-	out := listed(c, some, next, func(r connector.Registered) resource.Connector {
-		shown, err := s.wire(r)
-		if err != nil {
-			failed = err
-		}
-		return shown
-	})
-	return out, failed
+	return listedIf(c, some, next, s.wire)
 }
 
 // wire is a connector as it is told.
@@ -170,12 +163,12 @@ func (s Connectors) read(doc Document, before connector.Registered) (connector.R
 
 // validate opens a connector without reaching out: every mistake in its settings is
 // told.
-func (s Connectors) validate(ctx context.Context, tenant string, c connector.Configured) (connector.Connector, error) {
+func (s Connectors) validate(ctx context.Context, tenantID string, c connector.Configured) (connector.Connector, error) {
 	i := slices.IndexFunc(s.Kinds, func(k connector.Kind) bool { return k.Name == c.Kind })
 	if i < 0 {
 		return nil, wrongly("kind", "There is no kind %q of connectors.", c.Kind)
 	}
-	env, err := s.Env(ctx, tenant)
+	env, err := s.Env(ctx, tenantID)
 	if err != nil {
 		return nil, err
 	}
@@ -201,8 +194,8 @@ func (s Connectors) validate(ctx context.Context, tenant string, c connector.Con
 const testPatience = 8 * time.Second
 
 // try opens a connector and asks whether it works.
-func (s Connectors) try(ctx context.Context, tenant string, c connector.Configured) (resource.ConnectorTest, error) {
-	opened, err := s.validate(ctx, tenant, c)
+func (s Connectors) try(ctx context.Context, tenantID string, c connector.Configured) (resource.ConnectorTest, error) {
+	opened, err := s.validate(ctx, tenantID, c)
 	if p, wrong := errors.AsType[*resource.Problem](err); wrong {
 		return resource.ConnectorTest{Tested: true, Problem: p.Error()}, nil
 	}
@@ -254,9 +247,9 @@ func (s Connectors) create(ctx context.Context, c *Call, in *struct {
 		return nil, err
 	}
 	promised := r
-	promised.ManagedBy, promised.Version, promised.CreatedAt, promised.UpdatedAt = "api", 1, c.At, c.At
+	promised.ManagedBy, promised.Version, promised.CreatedAt, promised.UpdatedAt = tenant.ManagedByHand, 1, c.At, c.At
 	if r.Disabled {
-		promised.DisabledBy = "operator"
+		promised.DisabledBy = tenant.DisabledByOperator
 	}
 	out, err := s.answer(promised, nil)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"dex/internal/app/config"
 	"dex/internal/app/delivery"
 	"dex/internal/app/duty"
+	"dex/internal/app/operate"
 	"dex/internal/base/clock"
 	"dex/internal/base/fault"
 	"dex/internal/connector"
@@ -121,26 +122,15 @@ func (o *Office) Nouns() []api.Noun {
 	return []api.Noun{
 		api.Founding{
 			Store: o.DB, Hasher: o.Hasher,
-			Connectors: of(o.DB, func(t *store.Tenant) connector.Store { return t }),
+			Connectors: operate.Of(o.DB, func(t *store.Tenant) connector.Store { return t }),
 		}.Noun(),
 		api.System{
 			State: o.state, Duties: o.DB, Run: o.run, Backlog: o.DB.Backlog, Reseal: o.reseal,
-			Outbox: of(o.DB, func(t *store.Tenant) outbox.Desk { return t }),
+			Outbox: operate.Of(o.DB, func(t *store.Tenant) outbox.Desk { return t }),
 		}.Noun(),
 		api.Keys{
-			Keys: of(o.DB, func(t *store.Tenant) key.Desk { return t }), Algorithms: o.Algorithms, Timing: o.Timing, Longest: o.longest,
+			Keys: operate.Of(o.DB, func(t *store.Tenant) key.Desk { return t }), Algorithms: o.Algorithms, Timing: o.Timing, Longest: o.longest,
 		}.Noun(),
-	}
-}
-
-func of[T any](db *store.DB, as func(*store.Tenant) T) api.Of[T] {
-	return func(ctx context.Context, id string) (T, error) {
-		t, err := db.Tenant(ctx, id)
-		if err != nil {
-			var none T
-			return none, err
-		}
-		return as(t), nil
 	}
 }
 

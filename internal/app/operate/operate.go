@@ -60,7 +60,7 @@ func New(o Options) (*api.Server, error) {
 	return api.New(api.Options{
 		Nouns:     all,
 		Authority: &authority{db: o.DB, clock: o.Clock},
-		Receipts:  of(o.DB, func(t *store.Tenant) audit.Receipts { return t }),
+		Receipts:  Of(o.DB, func(t *store.Tenant) audit.Receipts { return t }),
 		Cursors:   o.Keys.Box("cursor"),
 		Clock:     o.Clock, Log: o.Log, Address: o.Address, Issuer: o.Issuer, Trusted: o.Trusted, Rate: o.Rate, Strangers: o.Strangers,
 	})
@@ -70,29 +70,29 @@ func New(o Options) (*api.Server, error) {
 func nouns(o Options) []api.Noun {
 	return []api.Noun{
 		api.Sessions{
-			Sessions: of(o.DB, func(t *store.Tenant) session.Register { return t }),
-			Grants:   of(o.DB, func(t *store.Tenant) grant.Register { return t }),
-			Holders:  of(o.DB, func(t *store.Tenant) user.Holders { return t }),
+			Sessions: Of(o.DB, func(t *store.Tenant) session.Register { return t }),
+			Grants:   Of(o.DB, func(t *store.Tenant) grant.Register { return t }),
+			Holders:  Of(o.DB, func(t *store.Tenant) user.Holders { return t }),
 		}.Noun(),
 		api.Users{
-			People: of(o.DB, func(t *store.Tenant) api.PeopleStore { return t }),
+			People: Of(o.DB, func(t *store.Tenant) api.PeopleStore { return t }),
 			Hasher: o.Hasher, Rules: o.Rules, Letter: o.Letter,
 		}.Noun(),
 		api.Groups{
-			Groups: of(o.DB, func(t *store.Tenant) user.Groups { return t }),
-			People: of(o.DB, func(t *store.Tenant) user.Directory { return t }),
+			Groups: Of(o.DB, func(t *store.Tenant) user.Groups { return t }),
+			People: Of(o.DB, func(t *store.Tenant) user.Directory { return t }),
 			Rules:  o.Rules,
 		}.Noun(),
-		api.Audit{History: of(o.DB, func(t *store.Tenant) audit.History { return t })}.Noun(),
-		api.Traces{Traces: of(o.DB, func(t *store.Tenant) audit.Traces { return t })}.Noun(),
+		api.Audit{History: Of(o.DB, func(t *store.Tenant) audit.History { return t })}.Noun(),
+		api.Traces{Traces: Of(o.DB, func(t *store.Tenant) audit.Traces { return t })}.Noun(),
 		api.Clients{
-			Clients: of(o.DB, func(t *store.Tenant) api.ClientStore { return t }),
+			Clients: Of(o.DB, func(t *store.Tenant) api.ClientStore { return t }),
 			Rules:   o.Rules,
 		}.Noun(),
 		o.connectors().Noun(),
 		api.Tenants{Tenants: o.DB}.Noun(),
 		api.Reconcile{
-			Keepers: of(o.DB, func(t *store.Tenant) inventory.Keeper { return t }),
+			Keepers: Of(o.DB, func(t *store.Tenant) inventory.Keeper { return t }),
 			Rules:   o.Rules, Connectors: o.connectors(),
 		}.Noun(),
 	}
@@ -101,7 +101,7 @@ func nouns(o Options) []api.Noun {
 // connectors are the connectors, each of which may be tried out.
 func (o Options) connectors() api.Connectors {
 	return api.Connectors{
-		Connectors: of(o.DB, func(t *store.Tenant) api.ConnectorStore { return t }),
+		Connectors: Of(o.DB, func(t *store.Tenant) api.ConnectorStore { return t }),
 		Rules:      o.Rules, Kinds: o.Kinds,
 		Env: func(ctx context.Context, id string) (connector.Env, error) {
 			t, err := o.DB.Tenant(ctx, id)
@@ -116,8 +116,8 @@ func (o Options) connectors() api.Connectors {
 	}
 }
 
-// of leads from a tenant's id to what a noun needs of its store.
-func of[T any](db *store.DB, as func(*store.Tenant) T) api.Of[T] {
+// Of leads from a tenant's id to what a noun of the API needs of its store.
+func Of[T any](db *store.DB, as func(*store.Tenant) T) api.Of[T] {
 	return func(ctx context.Context, id string) (T, error) {
 		t, err := db.Tenant(ctx, id)
 		if err != nil {
