@@ -23,6 +23,7 @@ func (t *tool) groups() *cobra.Command {
 		columns: []column[resource.Group]{
 			{title: "ID", of: func(g resource.Group) string { return g.ID }},
 			{title: "DESCRIPTION", of: func(g resource.Group) string { return cut(g.Description, 60) }},
+			{title: "MANAGED BY", of: func(g resource.Group) string { return g.ManagedBy }, wide: true},
 			{title: "SINCE", of: func(g resource.Group) string { return when(g.CreatedAt) }, wide: true},
 		},
 		fields: []field{
@@ -31,7 +32,7 @@ func (t *tool) groups() *cobra.Command {
 		},
 		example: `  dexctl groups create --id oncall --description "Who may be woken"
   dexctl groups add oncall usr_…`,
-		form:      without[resource.Group]("version", "created_at", "updated_at"),
+		form:      without[resource.Group]("managed_by", "version", "created_at", "updated_at"),
 		removable: true, loses: "Nobody is in it any more.",
 		more: []*cobra.Command{members.command(t), t.addMembers(), t.removeMembers()},
 	}

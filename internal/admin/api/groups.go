@@ -7,6 +7,7 @@ import (
 	"dex/internal/admin/declare"
 	"dex/internal/admin/resource"
 	"dex/internal/domain/role"
+	"dex/internal/domain/tenant"
 	"dex/internal/domain/user"
 )
 
@@ -73,7 +74,7 @@ func (s Groups) list(ctx context.Context, c *Call, in *struct{ Paging }) (*Answe
 }
 
 func wireGroup(g user.Group) resource.Group {
-	return resource.Group{ID: g.ID, Description: g.Description, Version: g.Version, CreatedAt: g.CreatedAt, UpdatedAt: g.UpdatedAt}
+	return resource.Group{ID: g.ID, Description: g.Description, ManagedBy: g.ManagedBy, Version: g.Version, CreatedAt: g.CreatedAt, UpdatedAt: g.UpdatedAt}
 }
 
 func answerGroup(g user.Group, err error) (*Answer[resource.Group], error) {
@@ -112,7 +113,7 @@ func (s Groups) create(ctx context.Context, c *Call, in *struct{ Body Document }
 	if err != nil {
 		return nil, err
 	}
-	g := user.Group{ID: declared.ID, Description: declared.Description, Version: 1, CreatedAt: c.At, UpdatedAt: c.At}
+	g := user.Group{ID: declared.ID, Description: declared.Description, ManagedBy: tenant.ManagedByHand, Version: 1, CreatedAt: c.At, UpdatedAt: c.At}
 	out, err := answerGroup(g, nil)
 	if err != nil {
 		return nil, err

@@ -27,19 +27,19 @@ type Reconcile struct {
 // maxPlan is how large the files may be together.
 const maxPlan = 8 << 20
 
-// Noun returns what can be done. Each needs the scope to write clients, and the
-// operations that of connectors too if the files name some.
+// Noun returns what can be done. Planning and applying need the scopes of connectors,
+// people and groups as far as the files name some or they would be let go.
 func (s Reconcile) Noun() Noun {
 	return Noun{
 		Handle(Route{
 			ID: "plan", Method: http.MethodPost, Path: "/plan", Scope: role.Read(role.Clients), MaxBody: maxPlan,
 			Summary:     "Say what would change",
-			Description: "Nothing is changed. Takes `dex:connectors:read` too, and for people and groups their scopes.",
+			Description: "Nothing is changed. Takes the scopes to read connectors, users and groups too, as far as the files name some or any would change.",
 		}, s.plan),
 		Handle(Route{
 			ID: "apply", Method: http.MethodPost, Path: "/apply", Scope: role.Write(role.Clients), MaxBody: maxPlan, Creates: true,
 			Summary:     "Change what a plan has said",
-			Description: "All of it, or nothing; and nothing if the server has changed since. Takes `dex:connectors:write` too, and for people and groups their scopes.",
+			Description: "All of it, or nothing; and nothing if the server has changed since. Takes the scopes to write connectors, users and groups too, as far as the files name some or any would change.",
 		}, s.apply),
 		Handle(Route{
 			ID: "export", Method: http.MethodGet, Path: "/export", Scope: role.Read(role.Clients),
@@ -90,19 +90,21 @@ func (s Reconcile) options(prune bool) plan.Options {
 	return plan.Options{Prune: prune, Kinds: s.Connectors.Kinds, Passwords: local.Kind.Name}
 }
 
-// mayTouch says whether the caller has the scopes for the people and groups that the
-// files name or the plan would change.
+// mayTouch says whether the caller has the scopes for what the files name beside
+// clients, and for what the plan would change.
 func mayTouch(c *Call, w plan.Wanted, changes []plan.Change, scope func(role.Noun) string) error {
-	concerned := map[string]bool{"user": len(w.People) > 0, "group": len(w.Groups) > 0}
+	concerned := map[string]bool{"connector": len(w.Connectors) > 0, "user": len(w.People) > 0, "group": len(w.Groups) > 0}
 	for _, change := range changes {
 		concerned[change.Noun] = true
 	}
 	var scopes []string
-	if concerned["user"] {
-		scopes = append(scopes, scope(role.Users))
-	}
-	if concerned["group"] {
-		scopes = append(scopes, scope(role.Groups))
+	for _, one := range []struct {
+		noun  string
+		scope role.Noun
+	}{{"connector", role.Connectors}, {"user", role.Users}, {"group", role.Groups}} {
+		if concerned[one.noun] {
+			scopes = append(scopes, scope(one.scope))
+		}
 	}
 	return c.Need(scopes...)
 }
@@ -193,15 +195,15 @@ func people(ctx context.Context, c *Call, kept inventory.Keeper, changes []plan.
 }
 
 func (s Reconcile) plan(ctx context.Context, c *Call, in *struct{ Body Desired }) (*Answer[resource.Plan], error) {
-	if err := c.Need(role.Read(role.Connectors)); err != nil {
-		return nil, err
-	}
 	kept, err := s.Keepers(ctx, c.Tenant)
 	if err != nil {
 		return nil, err
 	}
 	w, err := s.want(c, in.Body)
 	if err != nil {
+		return nil, err
+	}
+	if err := mayTouch(c, w, nil, role.Read); err != nil { // before anything of them is told
 		return nil, err
 	}
 	now, err := kept.Inventory(ctx, w.Named())
@@ -229,15 +231,15 @@ func listOf(changes []plan.Change) []plan.Change {
 }
 
 func (s Reconcile) apply(ctx context.Context, c *Call, in *struct{ Body Decided }) (*Answer[resource.Applied], error) {
-	if err := c.Need(role.Write(role.Connectors)); err != nil {
-		return nil, err
-	}
 	kept, err := s.Keepers(ctx, c.Tenant)
 	if err != nil {
 		return nil, err
 	}
 	w, err := s.want(c, in.Body.Desired)
 	if err != nil {
+		return nil, err
+	}
+	if err := mayTouch(c, w, nil, role.Write); err != nil { // before anything of them is told
 		return nil, err
 	}
 	// The plan is made twice: first to promise an answer by it, then among what is

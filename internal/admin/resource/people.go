@@ -85,6 +85,7 @@ type SendLink struct {
 type Group struct {
 	ID          string    `json:"id" doc:"Its name, as it stands in tokens."`
 	Description string    `json:"description,omitempty"`
+	ManagedBy   string    `json:"managed_by" doc:"Who manages the group: apply (files that are planned and applied), or api."`
 	Version     int64     `json:"version"`
 	CreatedAt   time.Time `json:"created_at"`
 	UpdatedAt   time.Time `json:"updated_at"`

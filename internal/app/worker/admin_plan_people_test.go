@@ -51,6 +51,50 @@ func TestPeopleAndGroupsAreAppliedExportedAndPruned(t *testing.T) {
 	}
 }
 
+func TestAFileTakesOnlyTheScopesOfWhatItNamesOrLetsGo(t *testing.T) {
+	t.Parallel()
+	s := operated(t)
+	all := s.Operator(t, "ann", "owner")
+	const (
+		client    = `{"clients": [{"id": "wiki", "redirect_uris": ["https://wiki.example.com/cb"]}]}`
+		connector = `{"connectors": [{"id": "corp", "name": "Corp", "kind": "mock", "config": {"users": [{"login": "vera"}]}}]}`
+	)
+	lesser := s.OperatorWith(t, "ann", "owner", "openid dex:clients:read dex:clients:write")
+	p := planned(t, lesser, client, false)
+	if got := apply(lesser, client, false, p.Basis); got.Status != http.StatusCreated {
+		t.Errorf("a file of clients, by whoever may write clients: %d %s", got.Status, got.Body)
+	}
+	p = planned(t, all, connector, false)
+	for _, path := range []string{"/plan", "/apply"} {
+		body := `{"resources": ` + connector + `, "basis": "` + p.Basis + `"}`
+		if path == "/plan" {
+			body = `{"resources": ` + connector + `}`
+		}
+		if got := lesser.Call(http.MethodPost, path, body); got.Status != http.StatusForbidden || !strings.Contains(got.Problem.Detail, "dex:connectors:") {
+			t.Errorf("a connector, %s: %d %s", path, got.Status, got.Body)
+		}
+	}
+	if got := apply(all, connector, false, p.Basis); got.Status != http.StatusCreated {
+		t.Fatalf("applied: %d %s", got.Status, got.Body)
+	}
+	p = planned(t, all, client, true)
+	if len(p.Changes) != 1 || p.Changes[0].Noun != "connector" {
+		t.Fatalf("pruned: %+v", p.Changes)
+	}
+	if got := apply(lesser, client, true, p.Basis); got.Status != http.StatusForbidden {
+		t.Errorf("a connector that would go: %d %s", got.Status, got.Body)
+	}
+	var groups resource.List[resource.Group]
+	apply(all, desiredPeople, false, planned(t, all, desiredPeople, false).Basis)
+	all.Call(http.MethodPost, "/groups", map[string]any{"id": "crew"}).Into(t, &resource.Group{})
+	all.Call(http.MethodGet, "/groups", nil).Into(t, &groups)
+	for _, g := range groups.Items {
+		if want := map[string]string{"crew": "api", "oncall": "apply"}[g.ID]; g.ManagedBy != want {
+			t.Errorf("%s is managed by %q", g.ID, g.ManagedBy)
+		}
+	}
+}
+
 func TestNobodyGivesByAFileWhatTheirOwnTokenHasNot(t *testing.T) {
 	t.Parallel()
 	s := operated(t)
