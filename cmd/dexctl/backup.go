@@ -1,14 +1,18 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"dex/internal/app/backup"
 	"dex/internal/app/config"
+	"dex/internal/app/ctl"
 )
 
 func (t *tool) backup() *cobra.Command {
@@ -61,7 +65,7 @@ taken: disable again what you had disabled since.`,
 	}
 	bindConfig(c.Flags())
 	t.bindOutput(c, formTable)
-	c.AddCommand(t.finalize())
+	c.AddCommand(t.finalize(), t.replayAudit())
 	return c
 }
 
@@ -84,6 +88,105 @@ they know of it when finalize ends.`,
 	bindConfig(c.Flags())
 	t.bindOutput(c, formTable)
 	return c
+}
+
+func (t *tool) replayAudit() *cobra.Command {
+	var yes bool
+	c := &cobra.Command{
+		Use:   "replay-audit --config FILE RECORD...",
+		Short: "Do again what the exported record says was taken away after the backup",
+		Long: `replay-audit reads the record that was handed on (audit.file, a line an event), and finds
+what was done between the backup and the restore: who was disabled, deleted or lost a
+role, which secrets, identities and memberships were removed, which keys were
+compromised. It shows what it would do, and does it with --yes. What was given or changed
+is not in the record; it says what to see to by hand.
+
+Do it after the restore, and before the workers start. It never gives anybody more than
+the backup does, does nothing that was taken back later, and can be done again.
+
+It ends with exit code 3 if something is left to do.`,
+		Example: `  dexctl restore replay-audit --config /etc/dex/dex.yaml /var/log/dex/audit.jsonl.1 /var/log/dex/audit.jsonl`,
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			r, err := backup.ReplayAudit(cmd.Context(), source(cmd), args, yes)
+			if err != nil {
+				return err
+			}
+			if err := t.write(replayed(r, yes)); err != nil {
+				return err
+			}
+			if r.Count(backup.ToDo)+r.Count(backup.Left) > 0 {
+				return ctl.EndWith(ctl.Found, "")
+			}
+			return nil
+		},
+	}
+	c.Flags().BoolVarP(&yes, "yes", "y", false, "do it")
+	bindConfig(c.Flags())
+	t.bindOutput(c, formTable)
+	return c
+}
+
+func replayed(r backup.Replay, did bool) answer {
+	a := answer{doc: r, story: func(w io.Writer) error { return tellReplay(w, r, did) }}
+	for _, d := range r.Deeds {
+		a.names = append(a.names, d.Event)
+	}
+	return a
+}
+
+func tellReplay(w io.Writer, r backup.Replay, did bool) error {
+	var b strings.Builder
+	since := "the beginning"
+	if !r.Since.IsZero() {
+		since = r.Since.UTC().Format(time.DateTime)
+	}
+	b.WriteString(wrap(fmt.Sprintf("Between %s, the last that the backup knows of, and the restore at %s the record has %s.",
+		since, r.Until.UTC().Format(time.DateTime), counted(r.Events, "event", "events")), ""))
+	for _, place := range r.Torn {
+		b.WriteString(wrap(place+" is cut short, as by a full disk or a crash. The event comes again, whole.", ""))
+	}
+	for _, part := range []struct {
+		state backup.State
+		title string
+	}{
+		{backup.ToDo, "To be done:"}, {backup.Done, "Done:"}, {backup.Left, "Not possible:"}, {backup.Missing, "Not in the backup, so that nothing has to be done:"},
+	} {
+		if r.Count(part.state) == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "\n%s\n", part.title)
+		for _, d := range r.Deeds {
+			if d.State == part.state {
+				tellDeed(&b, d)
+			}
+		}
+	}
+	if len(r.ByHand) > 0 {
+		b.WriteString("\nTo be seen to by hand:\n")
+	}
+	for _, n := range r.ByHand {
+		b.WriteString(wrap(fmt.Sprintf("%s %s: %s", n.Kind, ctl.Plain(strings.Join(n.About, " ")), n.Says), "  "))
+	}
+	if !did && r.Count(backup.ToDo) > 0 {
+		b.WriteString("\nNothing is done yet. To do it, say --yes.\n")
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func tellDeed(b *strings.Builder, d backup.Deed) {
+	what := []string{string(d.Act), d.ID}
+	if d.Of != "" {
+		what = append(what, d.Of)
+	}
+	if d.Act == backup.LessenRole {
+		what = append(what, cmp.Or(d.Role, "none"))
+	}
+	fmt.Fprintf(b, "  %s  %s  (%s)\n", ctl.Plain(d.Tenant), ctl.Plain(strings.Join(what, " ")), d.At.UTC().Format(time.DateTime))
+	if d.Says != "" {
+		b.WriteString(wrap(ctl.Plain(d.Says), "    "))
+	}
 }
 
 func source(cmd *cobra.Command) config.Source {

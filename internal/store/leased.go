@@ -235,11 +235,17 @@ func (t *Tenant) nextVersion(ctx context.Context, tx hand) error {
 }
 
 // settle waits until no other process can still go by what was so before.
-func (db *DB) settle(ctx context.Context) error {
+func (db *DB) settle(ctx context.Context) error { return db.Settle(ctx, db.options.Lease) }
+
+// Settle is what each change of the configuration ends with: it waits for a lease, so that
+// nobody goes by what was so before. Who makes many changes and has nothing to tell
+// anybody in between opens the database with a lease that is next to none, and does this
+// once, at the end, with the lease that the others have.
+func (db *DB) Settle(ctx context.Context, lease time.Duration) error {
 	if !db.engine.shared {
 		return nil
 	}
-	if err := sleep(ctx, db.options.Lease); err != nil {
+	if err := sleep(ctx, lease); err != nil {
 		return fault.Wrap(fault.Unavailable, err, "It is done, but not every server may know of it yet.")
 	}
 	return nil

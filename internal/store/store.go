@@ -99,10 +99,11 @@ type Options struct {
 	Log    *slog.Logger
 }
 
-const (
-	defaultLease     = 3 * time.Second
-	defaultMaxTraces = 100_000
-)
+// DefaultLease is for how long configuration is answered from memory where [Options]
+// says nothing else.
+const DefaultLease = 3 * time.Second
+
+const defaultMaxTraces = 100_000
 
 // DB is a database.
 type DB struct {
@@ -126,7 +127,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, errors.New("a database needs key secrets")
 	}
 	if o.Lease <= 0 {
-		o.Lease = defaultLease
+		o.Lease = DefaultLease
 	}
 	if o.MaxTraces <= 0 {
 		o.MaxTraces = defaultMaxTraces

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"dex/internal/app/config"
 	"dex/internal/app/process"
@@ -101,17 +102,7 @@ func Finish(ctx context.Context, src config.Source) (Restored, error) {
 }
 
 func finish(ctx context.Context, s *config.Settings, address string) (r Restored, err error) {
-	// The key secret is beside the database, or given; here none is made.
-	if file := s.KeyFile(); file != "" {
-		if _, err := os.Stat(file); err != nil {
-			return r, fmt.Errorf("the key secret is not there, and it is in no backup of the database: put it back, or name it with key_secrets: %w", err)
-		}
-	}
-	keys, err := process.Keys(s.KeySecrets, s.KeyFile())
-	if err != nil {
-		return r, err
-	}
-	db, err := store.Open(ctx, store.Options{URL: address, Keys: keys, MaxOpen: 2, MaxIdle: 2})
+	db, err := opened(ctx, s, address, store.DefaultLease)
 	if err != nil {
 		return r, err
 	}
@@ -122,6 +113,21 @@ func finish(ctx context.Context, s *config.Settings, address string) (r Restored
 	}
 	// What is of this very second, which a token tells time by, must not pass either.
 	return db.FinishRestore(ctx, audit.By{Actor: "dexctl restore", At: db.Clock().Now()})
+}
+
+// opened opens a restored database.
+func opened(ctx context.Context, s *config.Settings, address string, lease time.Duration) (*store.DB, error) {
+	// The key secret is beside the database, or given; here none is made.
+	if file := s.KeyFile(); file != "" {
+		if _, err := os.Stat(file); err != nil {
+			return nil, fmt.Errorf("the key secret is not there, and it is in no backup of the database: put it back, or name it with key_secrets: %w", err)
+		}
+	}
+	keys, err := process.Keys(s.KeySecrets, s.KeyFile())
+	if err != nil {
+		return nil, err
+	}
+	return store.Open(ctx, store.Options{URL: address, Keys: keys, MaxOpen: 2, MaxIdle: 2, Lease: lease})
 }
 
 func settings(src config.Source) (*config.Settings, error) {
