@@ -38,6 +38,9 @@ type Grants interface {
 
 // Authority knows the tenants by their issuers.
 type Authority interface {
+	// Knows reports whether the tenant of an issuer is known without asking the
+	// database.
+	Knows(issuer string) bool
 	// Realm returns the tenant of an issuer. It returns a fault of kind NotFound if
 	// there is none.
 	Realm(ctx context.Context, issuer string) (*Realm, error)
@@ -71,13 +74,9 @@ func refusedIf(refused bool, err error) error {
 // whoever returns whom the request's token speaks for, if it counts. It is the one
 // way into the API: the token's signature and time, then all that the gate looks at,
 // read in one statement.
-func (s *Server) whoever(r *http.Request) (bearer, error) {
-	token, err := oauth.ParseBearer(r.Header.Values("Authorization"))
-	if err != nil {
-		return bearer{}, err
-	}
+func (s *Server) whoever(r *http.Request, token, issuer string) (bearer, error) {
 	ctx, now := r.Context(), s.o.Clock.Now()
-	realm, err := s.o.Authority.Realm(ctx, mint.IssuerOf(token))
+	realm, err := s.o.Authority.Realm(ctx, issuer)
 	if err != nil {
 		return bearer{}, refusedIf(fault.Is(err, fault.NotFound), err)
 	}
@@ -167,13 +166,29 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, route Route) (*Ca
 // identify finds out who asks, whether they may, and about which tenant. Whoever
 // brings no token that counts has few attempts, together with their whole network. They
 // use up nothing of those whose tokens count: guessing is no way to keep an operator out.
+// Only who claims an issuer that nobody here has heard of pays first, because the database
+// has to be asked for it, and anybody can invent as many as they like.
 func (s *Server) identify(r *http.Request, c *Call, query url.Values, now time.Time) error {
 	network := httpx.Network(c.Remote).String()
 	if c.route.Public {
 		return s.strangers.take(network, now)
 	}
-	b, err := s.whoever(r)
+	token, err := oauth.ParseBearer(r.Header.Values("Authorization"))
+	issuer := mint.IssuerOf(token)
+	paid := err == nil && !s.o.Authority.Knows(issuer)
+	if paid {
+		if throttled := s.strangers.take(network, now); throttled != nil {
+			return throttled
+		}
+	}
+	var b bearer
+	if err == nil {
+		b, err = s.whoever(r, token, issuer)
+	}
 	if err != nil {
+		if paid {
+			return err
+		}
 		if throttled := s.strangers.take(network, now); throttled != nil && !fault.Is(err, fault.Unavailable) {
 			return throttled
 		}

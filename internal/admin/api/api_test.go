@@ -2,10 +2,16 @@ package api
 
 import (
 	"context"
+	"encoding/base64"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 
+	"dex/internal/admin/resource"
 	"dex/internal/base/clock"
+	"dex/internal/base/fault"
 	"dex/internal/base/seal"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/role"
@@ -14,6 +20,7 @@ import (
 type nobody struct{}
 
 func (nobody) Realm(context.Context, string) (*Realm, error) { return nil, nil }
+func (nobody) Knows(string) bool                             { return false }
 
 func put(t *testing.T, routes ...Route) error {
 	t.Helper()
@@ -68,5 +75,54 @@ func TestARouteThatDoesNotSayWhatItTakesKeepsTheServerFromStarting(t *testing.T)
 				t.Errorf("got %v, want %q", err, tt.wrong)
 			}
 		})
+	}
+}
+
+// asked counts how often the database would be.
+type asked struct{ times int }
+
+func (a *asked) Knows(issuer string) bool { return issuer == "https://dex.example.com" }
+
+func (a *asked) Realm(_ context.Context, issuer string) (*Realm, error) {
+	if !a.Knows(issuer) {
+		a.times++
+	}
+	return nil, fault.New(fault.NotFound, "No tenant here has this issuer.")
+}
+
+func TestWhoeverInventsIssuersDoesNotHaveTheDatabaseAskedForThem(t *testing.T) {
+	ring, err := seal.NewRing(seal.NewSecret())
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := &asked{}
+	s, err := New(Options{
+		Nouns: []Noun{{Handle(Route{ID: "list-things", Method: "GET", Path: "/things", Summary: "List things", Scope: role.Read(role.Users)},
+			func(context.Context, *Call, *struct{}) (*Done, error) { return &Done{}, nil })}},
+		Authority: all, Cursors: ring.Box("cursor"), Clock: &clock.Fake{}, Strangers: Rate{PerSecond: 1, Burst: 3},
+		Receipts: func(context.Context, string) (audit.Receipts, error) { return nil, nil },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	statuses := map[int]int{}
+	ask := func(from, issuer string) {
+		r := httptest.NewRequest(http.MethodGet, resource.Prefix+"/things", nil)
+		r.RemoteAddr = from
+		claims := base64.RawURLEncoding.EncodeToString([]byte(`{"iss":"` + issuer + `"}`))
+		r.Header.Set("Authorization", "Bearer e30."+claims+".c2ln")
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, r)
+		statuses[w.Code]++
+	}
+	for i := range 20 {
+		ask("192.0.2.1:1000", fmt.Sprintf("https://invented-%d.example.com", i))
+	}
+	if all.times != 3 || statuses[http.StatusUnauthorized] != 3 || statuses[http.StatusTooManyRequests] != 17 {
+		t.Errorf("of 20 invented issuers the database was asked for %d: %v", all.times, statuses)
+	}
+	ask("198.51.100.1:1000", "https://invented.example.com")
+	if all.times != 4 {
+		t.Error("another network is not looked at")
 	}
 }

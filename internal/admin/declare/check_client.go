@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"dex/internal/base/secret"
-	"dex/internal/domain/audit"
 	"dex/internal/base/strict"
+	"dex/internal/domain/audit"
 	"dex/internal/domain/role"
 	"dex/internal/protocol/jose"
 	"dex/internal/protocol/oauth"

@@ -21,6 +21,7 @@ import (
 type authority struct {
 	db    *store.DB
 	clock clock.Clock
+	home  string // the issuer of the installation
 
 	mu     sync.Mutex
 	realms map[string]*realm // by issuer
@@ -32,6 +33,15 @@ type realm struct {
 	tenant *store.Tenant
 	ring   *key.Ring
 	mu     sync.Mutex // whoever has it takes a new picture
+}
+
+// Knows implements [api.Authority]. That of the installation is known before anybody has
+// asked for it, so that strangers do not keep its operators out of a server that has just
+// started.
+func (a *authority) Knows(issuer string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return issuer == a.home || a.realms[issuer] != nil
 }
 
 // Realm implements [api.Authority].
