@@ -77,10 +77,12 @@ func (t *Tenant) keepOwner(ctx context.Context, tx hand, do func(tx hand) error)
 	}
 	after, err := t.owners(ctx, tx)
 	if err == nil && t.id == tenant.Default && before > 0 && after == 0 {
-		return fault.New(fault.Conflict, "This is the last owner who can log in. Make somebody else an owner first.")
+		return errLastOwner
 	}
 	return err
 }
+
+var errLastOwner = fault.New(fault.Conflict, "This is the last owner who can log in. Make somebody else an owner first.")
 
 func (t *Tenant) owners(ctx context.Context, tx hand) (n int, err error) {
 	err = tx.row(ctx, `

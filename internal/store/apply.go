@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strconv"
 	"time"
@@ -109,7 +110,11 @@ func (a *application) apply(ctx context.Context, d Declared) error {
 	if err := a.connectors(ctx, d.Connectors); err != nil {
 		return err
 	}
-	if err := a.users(ctx, d.Users); err != nil {
+	err = a.t.keepOwner(ctx, a.tx, func(hand) error { return a.users(ctx, d.Users) })
+	if errors.Is(err, errLastOwner) {
+		return fault.New(fault.Conflict, "The configuration file would leave nobody who can log in as an owner: whom it has declared as the last one it disables, gives another role, or does not name any more. Make somebody else an owner first, in the file or with dexctl users.")
+	}
+	if err != nil {
 		return err
 	}
 	if a.tally == (tally{}) {

@@ -241,6 +241,37 @@ var directoryPromises = []promise{
 		w.ok(w.DeleteUser(w.ctx, a.ID, 0, w.by()))
 		w.refuses(fault.Conflict, w.DeleteUser(w.ctx, b.ID, 0, w.by()))
 	}},
+	{"a configuration file does not leave the service without an owner", func(_ *testing.T, w *world) {
+		file := func(digest string, change func(u *user.User)) store.Declared {
+			d := withLocal(digest)
+			d.Users[0].User.Role = "owner"
+			change(&d.Users[0].User)
+			return d
+		}
+		as := func(u *user.User) {}
+		without := withLocal("5")
+		without.Users = nil
+		w.declare(file("1", as))
+		for what, d := range map[string]store.Declared{
+			"disabled":      file("2", func(u *user.User) { u.Disabled = true }),
+			"of less":       file("3", func(u *user.User) { u.Role = "admin" }),
+			"of no role":    file("4", func(u *user.User) { u.Role = "" }),
+			"named no more": without,
+		} {
+			_, err := w.Apply(w.ctx, d, w.now())
+			w.refuses(fault.Conflict, err)
+			if err != nil && !strings.Contains(err.Error(), "as an owner") {
+				w.Errorf("%s: %v", what, err)
+			}
+		}
+		_, err := w.Apply(w.ctx, without, w.now())
+		w.refuses(fault.Conflict, err) // again: it was not taken for done
+		w.made("zoe", withRole("owner"))
+		w.declare(without)
+		a, err := w.Account(w.ctx, "usr_ann")
+		w.ok(err)
+		same(w, "the owner of the file", a.Disabled, true)
+	}},
 	{"of owners who remove each other at once one stays", func(_ *testing.T, w *world) {
 		w.declare(withLocal("1"))
 		var ids []string
