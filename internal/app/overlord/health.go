@@ -33,7 +33,7 @@ func (o *Overlord) Handler() http.Handler {
 			return
 		}
 		w.Header().Set("Retry-After", "1")
-		problem := resource.NewProblem(http.StatusServiceUnavailable, resource.Unavailable, "The overlord waits: %s", *o.waiting.Load())
+		problem := resource.NewProblem(http.StatusServiceUnavailable, resource.Unavailable, "The overlord waits: %s", o.waiting.For())
 		_ = httpx.WriteProblem(w, problem.Status, problem)
 	})
 }
@@ -50,7 +50,7 @@ func (o *Overlord) ready(w http.ResponseWriter, r *http.Request) {
 
 func (o *Overlord) unready(ctx context.Context) string {
 	if o.api.Load() == nil {
-		return *o.waiting.Load()
+		return o.waiting.For()
 	}
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()

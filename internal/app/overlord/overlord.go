@@ -21,7 +21,6 @@ import (
 	"dex/internal/app/office"
 	"dex/internal/app/operate"
 	"dex/internal/app/process"
-	"dex/internal/base/fault"
 	"dex/internal/base/httpx"
 	"dex/internal/base/seal"
 	"dex/internal/domain/credential"
@@ -32,8 +31,6 @@ import (
 const (
 	// drain is how long what is under way has to end when the program stops.
 	drain = 10 * time.Second
-	// pause is how long to wait before what is missing is looked for again.
-	pause = time.Second
 	// patience is how long a request may take.
 	patience = 15 * time.Second
 )
@@ -54,7 +51,7 @@ type Overlord struct {
 
 	db      atomic.Pointer[store.DB]
 	api     atomic.Pointer[http.Handler] // nil until everything is there
-	waiting atomic.Pointer[string]
+	waiting process.Waiting
 }
 
 // New returns an overlord for settings that have been checked. It opens nothing yet.
@@ -64,7 +61,6 @@ func New(s *config.Overlord, log *slog.Logger, terminal io.Writer) (*Overlord, e
 		return nil, err
 	}
 	o := &Overlord{settings: s, log: log, keys: keys, terminal: terminal}
-	o.wait("it has just been started")
 	return o, nil
 }
 
@@ -149,12 +145,9 @@ func (o *Overlord) measured() metrics.Database {
 	return nil
 }
 
-// wait says what is waited for.
-func (o *Overlord) wait(reason string) { o.waiting.Store(&reason) }
-
 // work waits until everything is there, and does the duties until ctx is done.
 func (o *Overlord) work(ctx context.Context) error {
-	if err := o.open(ctx); err != nil {
+	if err := o.waiting.Until(ctx, o.log, o.assemble); err != nil {
 		return err
 	}
 	db := o.db.Load()
@@ -170,36 +163,6 @@ func (o *Overlord) work(ctx context.Context) error {
 	all.Go(func() { r.Run(ctx) })
 	all.Wait()
 	return ctx.Err()
-}
-
-// open waits for what may yet come, such as a database that is not up. What will not
-// come by waiting is an error, and so is the end of ctx.
-func (o *Overlord) open(ctx context.Context) error {
-	said := ""
-	for {
-		err := o.assemble(ctx)
-		if err == nil || ctx.Err() != nil || !fault.Is(err, fault.Unavailable) {
-			return err
-		}
-		o.wait(publicly(err))
-		if said != err.Error() {
-			said = err.Error()
-			o.log.Warn("waiting", "for", said)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
-		}
-	}
-}
-
-// publicly says what is waited for: names of hosts and users stay in the log.
-func publicly(err error) string {
-	if f, ok := errors.AsType[*fault.Error](err); ok {
-		return f.Message
-	}
-	return "something that the log names"
 }
 
 func (o *Overlord) assemble(ctx context.Context) error {
@@ -262,7 +225,7 @@ func (o *Overlord) putAPI(ctx context.Context, db *store.DB, of *office.Office) 
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(pause):
+		case <-time.After(process.Pause):
 		}
 	}
 }

@@ -118,7 +118,7 @@ func (w *Worker) ready(rw http.ResponseWriter, r *http.Request) {
 // a database: were every worker unready then, nobody could verify a token any more.
 func (w *Worker) unready() string {
 	if !w.serving.Load() {
-		return *w.waiting.Load()
+		return w.waiting.For()
 	}
 	ring := w.home.parts.Load().ring
 	age, taken := ring.Age()

@@ -20,7 +20,6 @@ import (
 	"dex/internal/app/process"
 	"dex/internal/app/tracing"
 	"dex/internal/base/clock"
-	"dex/internal/base/fault"
 	"dex/internal/base/httpx"
 	"dex/internal/base/measure"
 	"dex/internal/base/seal"
@@ -61,7 +60,7 @@ type Worker struct {
 	serving atomic.Bool                  // whether everything is there
 	leaving atomic.Bool                  // whether it has been told to stop
 	admin   atomic.Pointer[http.Handler] // for operators; nil until everything is there
-	waiting atomic.Pointer[string]       // what for
+	waiting process.Waiting              // what for
 	db      *store.DB
 	office  *office.Office // what this process does for the whole installation
 	pages   *web.Renderer
@@ -108,21 +107,8 @@ func New(s *config.Settings, o Options) (*Worker, error) {
 	if s.MetricsListen != "" {
 		w.metrics = metrics.New("dex-worker", metrics.Sources{Store: w.measured, Serving: w.standing})
 	}
-	w.wait("it has just been started")
 	return w, nil
 }
-
-// publicly says what is waited for, for whoever asks: probes ask from anywhere, so
-// that names of hosts and users stay in the log.
-func publicly(err error) string {
-	if f, ok := errors.AsType[*fault.Error](err); ok {
-		return f.Message
-	}
-	return "something that the log names"
-}
-
-// wait says what the worker is waiting for.
-func (w *Worker) wait(reason string) { w.waiting.Store(&reason) }
 
 // Serve answers at the listener until it is told to stop, by the end of ctx. It answers
 // at once: until everything that it needs is there it says what it waits for. Told to
@@ -141,7 +127,7 @@ func (w *Worker) Serve(told context.Context, listener net.Listener) error {
 	})
 	failed := make(chan error, 3)
 	beside.Go(func() {
-		err := w.open(ctx)
+		err := w.waiting.Until(ctx, w.log, w.assemble)
 		switch {
 		case err == nil:
 			w.runBeside(ctx)
@@ -219,31 +205,6 @@ func (w *Worker) tracer() measure.Tracer {
 		return nil
 	}
 	return w.tracing
-}
-
-// pause is how long to wait before what is missing is looked for again.
-const pause = time.Second
-
-// open opens everything. What may yet come, such as a database that is not up, is
-// waited for; what will not come by waiting is an error, and so is the end of ctx.
-func (w *Worker) open(ctx context.Context) error {
-	said := ""
-	for {
-		err := w.assemble(ctx)
-		if err == nil || ctx.Err() != nil || !fault.Is(err, fault.Unavailable) {
-			return err
-		}
-		w.wait(publicly(err))
-		if said != err.Error() {
-			said = err.Error()
-			w.log.Warn("waiting", "for", said)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-time.After(pause):
-		}
-	}
 }
 
 // Open opens everything now, or fails. It is for programs that do one thing and
