@@ -74,9 +74,6 @@ type Problem struct {
 	Message         string
 }
 
-// Error implements error.
-func (p Problem) Error() string { return fmt.Sprintf("%s %s: %s", p.Noun, p.ID, p.Message) }
-
 // Plan is what has to change.
 type Plan struct {
 	Changes []Change

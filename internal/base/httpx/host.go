@@ -6,8 +6,6 @@ import (
 	"path"
 	"strings"
 	"unicode/utf8"
-
-	"dex/internal/base/route"
 )
 
 // Origin returns the origin of an address as browsers write it: in lower case
@@ -46,36 +44,11 @@ func Names(issuer *url.URL) []string {
 	}
 }
 
-// OnlyHost answers only requests for the host of an issuer, so that no other
-// name that leads here, and nothing that a sender writes into Host, ever gets
-// into an answer. Probes know the machine by its address only: the two health
-// paths answer under any name.
-func OnlyHost(next http.Handler, issuers ...*url.URL) http.Handler {
-	known := make(map[string]bool, len(issuers))
-	var names []string
-	for _, u := range issuers {
-		for _, name := range Names(u) {
-			known[name] = true
-		}
-		names = append(names, u.String())
-	}
-	isKnown := func(host string) bool { return known[host] || known[strings.ToLower(host)] }
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		// A request may name the host in its target too, and then the header does
-		// not count (RFC 9112, section 3.2.2); net/http has seen to that.
-		if isKnown(r.Host) || r.URL.Path == route.Live || r.URL.Path == route.Ready {
-			next.ServeHTTP(w, r)
-			return
-		}
-		Misdirected(w, names...)
-	})
-}
-
 // Misdirected answers a request for a host that is not ours. It tells ours, and
 // nothing of what was asked for.
-func Misdirected(w http.ResponseWriter, issuers ...string) {
+func Misdirected(w http.ResponseWriter, issuer string) {
 	http.Error(w, "This server does not answer under the name that was asked for. Its address is "+
-		strings.Join(issuers, " or ")+".\n", http.StatusMisdirectedRequest)
+		issuer+".\n", http.StatusMisdirectedRequest)
 }
 
 // PlainPath answers only requests whose path is written the one plain way: no

@@ -208,35 +208,6 @@ func loopback(uri string) (host, rest string, ok bool) {
 	return "", "", false
 }
 
-// Origin returns what a content security policy must allow, in form-action, for
-// a form to end at the redirect URI: its scheme, host and port. It is the scheme
-// alone where a policy has no way to say more: for the scheme of an application,
-// and for an IP address of version 6. It is empty for what is no redirect URI.
-func Origin(redirectURI string) string {
-	scheme, rest, ok := strings.Cut(redirectURI, ":")
-	if !ok || !validScheme(scheme) || slices.Contains(executed, scheme) {
-		return ""
-	}
-	if scheme != "https" && scheme != "http" {
-		return scheme + ":"
-	}
-	authority, ok := strings.CutPrefix(rest, "//")
-	if !ok {
-		return ""
-	}
-	if end := strings.IndexAny(authority, "/?#"); end >= 0 {
-		authority = authority[:end]
-	}
-	host, _, err := splitHost(authority)
-	if err != nil {
-		return ""
-	}
-	if host[0] == '[' {
-		return scheme + ":"
-	}
-	return scheme + "://" + authority
-}
-
 // AppendResponse returns where the browser is sent with an answer. The redirect
 // URI stays as it is, to the byte, and the parameters come behind (RFC 6749,
 // section 4.1.2). In the mode form_post they go in the body, and not in here.
