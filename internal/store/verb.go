@@ -14,7 +14,7 @@ func (db *DB) follow(ctx context.Context) (context.Context, func(error)) {
 	if db.options.Tracer == nil {
 		return ctx, nil
 	}
-	return measure.Begin(ctx, db.options.Tracer, "store", verb())
+	return measure.Begin(ctx, db.options.Tracer, measure.Store, verb())
 }
 
 // end tells that what has been followed ended.

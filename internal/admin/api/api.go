@@ -23,6 +23,7 @@ import (
 	"dex/internal/admin/resource"
 	"dex/internal/base/clock"
 	"dex/internal/base/httpx"
+	"dex/internal/base/measure"
 	"dex/internal/base/seal"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/role"
@@ -39,8 +40,9 @@ type Options struct {
 	Address   string // of this server, as clients know it, without a slash at its end
 	Issuer    string // of the default tenant
 	Trusted   httpx.Proxies
-	Rate      Rate // of one caller; zero is a default that fits people and scripts
-	Strangers Rate // of one network without a token that counts; zero is a few
+	Tracer    measure.Tracer // nil if nobody wants to know what a request does
+	Rate      Rate           // of one caller; zero is a default that fits people and scripts
+	Strangers Rate           // of one network without a token that counts; zero is a few
 }
 
 // Server is the API.
@@ -142,6 +144,9 @@ func (s *statusOnly) WriteHeader(status int)      { s.status = status }
 func (s *Server) let(route Route) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
 		r, w := humago.Unwrap(ctx)
+		followed, end := measure.Begin(r.Context(), s.o.Tracer, "operation", route.ID)
+		defer func() { end(failed(w)) }()
+		r = r.WithContext(followed)
 		_, admitted, err := s.admit(w, r, route)
 		if err != nil {
 			httpx.LogError(r.Context(), err)
@@ -150,6 +155,17 @@ func (s *Server) let(route Route) func(huma.Context, func(huma.Context)) {
 		}
 		next(humago.NewContext(ctx.Operation(), admitted, w))
 	}
+}
+
+// errFailed stands for what a trace does not tell of a failure of ours.
+var errFailed = errors.New("it failed")
+
+// failed says of an answer whether it tells of a failure of ours.
+func failed(w http.ResponseWriter) error {
+	if httpx.Answered(w) >= http.StatusInternalServerError {
+		return errFailed
+	}
+	return nil
 }
 
 // describe adds what tells about the API itself: where to get a token, and the

@@ -18,6 +18,7 @@ import (
 
 	"dex/internal/base/clock"
 	"dex/internal/base/fault"
+	"dex/internal/base/measure"
 )
 
 // Duty is one thing to do.
@@ -59,6 +60,8 @@ type Roster struct {
 	Log    *slog.Logger
 	// Told is called with what came of each run, for metrics; nil for nobody.
 	Told func(Outcome)
+	// Tracer follows each run; nil if nobody wants to know.
+	Tracer measure.Tracer
 	// Wait waits for a duty's next turn; nil is by this machine's time. It reports
 	// false when there is none.
 	Wait func(ctx context.Context, d time.Duration) bool
@@ -169,9 +172,11 @@ func (r *Roster) do(ctx context.Context, d Duty) (string, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	go r.keepTurn(ctx, stop, d)
+	ctx, end := measure.Begin(ctx, r.Tracer, "duty", d.Name)
 	began := r.Clock.Now()
 	r.note(ctx, d, func(ctx context.Context) error { return r.Record.DutyBegan(ctx, d.Name, r.holder, began) })
 	did, err := d.safely(ctx)
+	end(err)
 	now := r.Clock.Now()
 	if errors.Is(err, context.Canceled) {
 		return did, err // we were told to stop, or another has the turn
@@ -225,7 +230,7 @@ var ErrNoSuchDuty = fault.New(fault.NotFound, "There is no such duty here.")
 func (r *Roster) Now(ctx context.Context, name string) (did string, err error) {
 	for _, d := range r.Duties {
 		if d.Name == name {
-			return (&Roster{Record: r.Record, Clock: r.Clock, Log: r.Log, Told: r.Told, holder: cmp.Or(r.holder, r.called())}).do(ctx, d)
+			return (&Roster{Record: r.Record, Clock: r.Clock, Log: r.Log, Told: r.Told, Tracer: r.Tracer, holder: cmp.Or(r.holder, r.called())}).do(ctx, d)
 		}
 	}
 	return "", ErrNoSuchDuty

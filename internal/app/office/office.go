@@ -18,6 +18,7 @@ import (
 	"dex/internal/app/operate"
 	"dex/internal/base/clock"
 	"dex/internal/base/fault"
+	"dex/internal/base/measure"
 	"dex/internal/connector"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/credential"
@@ -47,6 +48,8 @@ type Office struct {
 	ClearEvery time.Duration
 	// Told is called with what came of each run of a duty; nil for nobody.
 	Told func(duty.Outcome)
+	// Tracer follows each run; nil if nobody wants to know.
+	Tracer measure.Tracer
 	// Visited says that others have the duties. Operators are served here all the same,
 	// and may have those done here that need nothing but the database.
 	Visited bool
@@ -99,7 +102,7 @@ func (o *Office) longest(ctx context.Context, id string) (time.Duration, error) 
 func (o *Office) Roster() *duty.Roster {
 	if o.roster == nil {
 		o.roster = &duty.Roster{
-			Turns: o.DB, Record: o.DB, Duties: o.Duties(), Clock: o.clock(), Log: o.Log, Told: o.Told, Name: Name(),
+			Turns: o.DB, Record: o.DB, Duties: o.Duties(), Clock: o.clock(), Log: o.Log, Told: o.Told, Tracer: o.Tracer, Name: Name(),
 		}
 	}
 	return o.roster

@@ -13,6 +13,7 @@ import (
 	"dex/internal/base/clock"
 	"dex/internal/base/httpx"
 	"dex/internal/base/mail"
+	"dex/internal/base/measure"
 	"dex/internal/base/seal"
 	"dex/internal/connector"
 	"dex/internal/connector/inventory"
@@ -46,6 +47,8 @@ type Options struct {
 	Rate, Strangers api.Rate
 	// Letter writes mail to people; nil if none can be sent.
 	Letter func(web.Letter) (mail.Message, error)
+	// Tracer follows requests; nil if nobody wants to know.
+	Tracer measure.Tracer
 	// More are the nouns of the program that serves the API, Only if there are no others.
 	More []api.Noun
 	Only bool
@@ -63,6 +66,7 @@ func New(o Options) (*api.Server, error) {
 		Receipts:  Of(o.DB, func(t *store.Tenant) audit.Receipts { return t }),
 		Cursors:   o.Keys.Box("cursor"),
 		Clock:     o.Clock, Log: o.Log, Address: o.Address, Issuer: o.Issuer, Trusted: o.Trusted, Rate: o.Rate, Strangers: o.Strangers,
+		Tracer: o.Tracer,
 	})
 }
 

@@ -21,7 +21,9 @@ import (
 	"dex/internal/app/office"
 	"dex/internal/app/operate"
 	"dex/internal/app/process"
+	"dex/internal/app/tracing"
 	"dex/internal/base/httpx"
+	"dex/internal/base/measure"
 	"dex/internal/base/seal"
 	"dex/internal/domain/credential"
 	"dex/internal/domain/tenant"
@@ -44,7 +46,8 @@ type Overlord struct {
 
 	settings *config.Overlord
 	log      *slog.Logger
-	metrics  net.Listener // where metrics are asked for; nil for none
+	metrics  net.Listener     // where metrics are asked for; nil for none
+	tracing  *tracing.Tracing // nil if nobody wants to know
 	keys     *seal.Ring
 	terminal io.Writer // nil if nobody looks
 	address  string    // of the API
@@ -61,6 +64,11 @@ func New(s *config.Overlord, log *slog.Logger, terminal io.Writer) (*Overlord, e
 		return nil, err
 	}
 	o := &Overlord{settings: s, log: log, keys: keys, terminal: terminal}
+	if s.OTLPEndpoint != "" {
+		if o.tracing, err = tracing.New(context.Background(), s.OTLPEndpoint, "dex-overlord", log); err != nil {
+			return nil, err
+		}
+	}
 	return o, nil
 }
 
@@ -131,10 +139,23 @@ func (o *Overlord) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	stop()
 	beside.Wait()
+	if o.tracing != nil {
+		if err := o.tracing.Close(); err != nil {
+			o.log.Warn("the last traces could not be sent", "error", err)
+		}
+	}
 	if db := o.db.Load(); db != nil {
 		err = errors.Join(err, db.Close())
 	}
 	return errors.Join(failed, err)
+}
+
+// tracer returns what follows duties and requests; nil if nobody wants to know.
+func (o *Overlord) tracer() measure.Tracer {
+	if o.tracing == nil {
+		return nil
+	}
+	return o.tracing
 }
 
 // measured returns the database, as soon as there is one.
@@ -169,7 +190,8 @@ func (o *Overlord) assemble(ctx context.Context) error {
 	db := o.db.Load()
 	if db == nil {
 		opened, err := store.Open(ctx, store.Options{
-			URL: string(o.settings.DB), Keys: o.keys, Log: o.log, MaxOpen: o.settings.DBMaxOpenConns, MaxIdle: o.settings.DBMaxOpenConns,
+			Tracer: o.tracer(),
+			URL:    string(o.settings.DB), Keys: o.keys, Log: o.log, MaxOpen: o.settings.DBMaxOpenConns, MaxIdle: o.settings.DBMaxOpenConns,
 		})
 		if err != nil {
 			return err
@@ -190,7 +212,7 @@ func (o *Overlord) assemble(ctx context.Context) error {
 func (o *Overlord) office(db *store.DB) *office.Office {
 	s := o.settings
 	return &office.Office{
-		DB: db, Log: o.log, Hasher: credential.NewArgon2(0), Told: o.Told, ClearEvery: s.GCInterval,
+		DB: db, Log: o.log, Hasher: credential.NewArgon2(0), Told: o.Told, Tracer: o.tracer(), ClearEvery: s.GCInterval,
 		Algorithms: office.Algorithms(s.Keys), Timing: office.Timing(s.Keys, s.Expiry),
 		Delivery: delivery.Settings{Mail: s.Mail, Audit: s.Audit, AllowPrivate: s.OutboundAllowPrivate, Host: office.Host()},
 	}
@@ -213,7 +235,7 @@ func (o *Overlord) putAPI(ctx context.Context, db *store.DB, of *office.Office) 
 		if known || o.api.Load() == nil {
 			server, err := operate.New(operate.Options{
 				DB: db, Keys: o.keys, Clock: db.Clock(), Log: o.log, Address: o.address, Issuer: issuer,
-				Trusted: httpx.Proxies(o.settings.TrustedProxies), More: of.Nouns(), Only: true,
+				Trusted: httpx.Proxies(o.settings.TrustedProxies), More: of.Nouns(), Only: true, Tracer: o.tracer(),
 			})
 			if err != nil {
 				o.log.Error("the administrators' API could not be put together", "error", err)

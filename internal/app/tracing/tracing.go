@@ -26,6 +26,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"dex/internal/base/httpx"
+	"dex/internal/base/measure"
 	"dex/internal/base/outbound"
 	"dex/internal/base/route"
 )
@@ -85,8 +86,12 @@ func (t *Tracing) Close() error {
 	return t.provider.Shutdown(ctx)
 }
 
-// Begin implements [measure.Tracer].
+// Begin implements [measure.Tracer]. What is asked of the database by itself, several
+// times a second and for no request and no duty, is not followed.
 func (t *Tracing) Begin(ctx context.Context, name, about string) (context.Context, func(error)) {
+	if name == measure.Store && !trace.SpanContextFromContext(ctx).IsValid() {
+		return ctx, func(error) {}
+	}
 	ctx, span := t.tracer.Start(ctx, name+" "+about, trace.WithAttributes(attribute.String("dex."+name, about)))
 	return ctx, func(err error) {
 		if err != nil {

@@ -86,8 +86,9 @@ func (w *Worker) putAdmin() error {
 // Admin returns the administrators' API of a worker that has been put together.
 func (w *Worker) Admin() (*api.Server, error) {
 	return operate.New(operate.Options{
-		More: w.office.Nouns(),
-		DB:   w.db, Keys: w.keys, Clock: w.db.Clock(), Log: w.log,
+		More:   w.office.Nouns(),
+		Tracer: w.tracer(),
+		DB:     w.db, Keys: w.keys, Clock: w.db.Clock(), Log: w.log,
 		Address: cmp.Or(w.options.AdminAddress, "http://127.0.0.1"), Issuer: w.settings.Issuer,
 		Trusted: httpx.Proxies(w.settings.TrustedProxies), Rate: w.options.AdminRate, Strangers: w.options.AdminRate,
 		Kinds: w.options.Kinds, Outbound: w.client, Hasher: w.hasher,

@@ -19,4 +19,7 @@ func Begin(ctx context.Context, t Tracer, name, about string) (context.Context, 
 	return t.Begin(ctx, name, about)
 }
 
+// Store is the name of the parts that are asked of the database.
+const Store = "store"
+
 func nothing(error) {}
