@@ -41,6 +41,8 @@ func Run(t *testing.T, open Opener) {
 		{"leases", leasePromises},
 		{"users", userPromises},
 		{"directory", directoryPromises},
+		{"roles and owners", ownerPromises},
+		{"search", searchPromises},
 		{"groups", groupPromises},
 		{"links", linkPromises},
 		{"credentials", credentialPromises},
