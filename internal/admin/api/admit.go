@@ -166,32 +166,13 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, route Route) (*Ca
 // identify finds out who asks, whether they may, and about which tenant. Whoever
 // brings no token that counts has few attempts, together with their whole network. They
 // use up nothing of those whose tokens count: guessing is no way to keep an operator out.
-// Only who claims an issuer that nobody here has heard of pays first, because the database
-// has to be asked for it, and anybody can invent as many as they like.
 func (s *Server) identify(r *http.Request, c *Call, query url.Values, now time.Time) error {
 	network := httpx.Network(c.Remote).String()
 	if c.route.Public {
 		return s.strangers.take(network, now)
 	}
-	token, err := oauth.ParseBearer(r.Header.Values("Authorization"))
-	issuer := mint.IssuerOf(token)
-	paid := err == nil && !s.o.Authority.Knows(issuer)
-	if paid {
-		if throttled := s.strangers.take(network, now); throttled != nil {
-			return throttled
-		}
-	}
-	var b bearer
-	if err == nil {
-		b, err = s.whoever(r, token, issuer)
-	}
+	b, err := s.recognize(r, network, now)
 	if err != nil {
-		if paid {
-			return err
-		}
-		if throttled := s.strangers.take(network, now); throttled != nil && !fault.Is(err, fault.Unavailable) {
-			return throttled
-		}
 		return err
 	}
 	c.Actor, c.Client, c.Scopes, c.home = b.actor, b.client, b.scopes, b.realm.Tenant
@@ -202,6 +183,37 @@ func (s *Server) identify(r *http.Request, c *Call, query url.Values, now time.T
 		return err
 	}
 	c.Tenant, err = b.tenant(c.route, query.Get("tenant"))
+	return err
+}
+
+// recognize returns whom the request's token speaks for. Who claims an issuer that nobody
+// here has heard of pays first: the database has to be asked for it, and anybody can invent
+// as many as they like.
+func (s *Server) recognize(r *http.Request, network string, now time.Time) (bearer, error) {
+	token, err := oauth.ParseBearer(r.Header.Values("Authorization"))
+	if err != nil {
+		return bearer{}, s.stranger(err, network, now)
+	}
+	issuer := mint.IssuerOf(token)
+	if !s.o.Authority.Knows(issuer) {
+		if throttled := s.strangers.take(network, now); throttled != nil {
+			return bearer{}, throttled
+		}
+		return s.whoever(r, token, issuer)
+	}
+	b, err := s.whoever(r, token, issuer)
+	if err != nil {
+		return bearer{}, s.stranger(err, network, now)
+	}
+	return b, nil
+}
+
+// stranger counts an attempt of whoever brings no token that counts, and returns what
+// they hear: why not, or that these were too many.
+func (s *Server) stranger(err error, network string, now time.Time) error {
+	if throttled := s.strangers.take(network, now); throttled != nil && !fault.Is(err, fault.Unavailable) {
+		return throttled
+	}
 	return err
 }
 

@@ -52,14 +52,14 @@ func (c *Call) By() audit.By {
 	if c.route.Creates {
 		panic("api: " + c.route.ID + " creates something, and keeps no receipt")
 	}
-	return audit.By{Actor: c.Actor, RemoteAddr: c.address(), At: c.At}
+	return audit.By{Actor: c.signature(), RemoteAddr: c.address(), At: c.At}
 }
 
 // Promise is [Call.By] for what creates something. The answer is made before the
 // deed, and kept with it: who has not heard it can ask again, and nothing is done
 // twice.
 func (c *Call) Promise(answer any) (audit.By, error) {
-	by := audit.By{Actor: c.Actor, RemoteAddr: c.address(), At: c.At}
+	by := audit.By{Actor: c.signature(), RemoteAddr: c.address(), At: c.At}
 	if c.receipts == nil {
 		return by, nil
 	}
@@ -73,9 +73,9 @@ func (c *Call) Promise(answer any) (audit.By, error) {
 	return by, nil
 }
 
-// signature is whose a receipt is. An application of another tenant may have the id of
-// one of this, and must not be told what that was told. No tenant's id has a space, and
-// no actor's.
+// signature is who does this, for the record and for receipts. An application of another
+// tenant may have the id of one of this: it must not be taken for that, nor told what that
+// was told. No tenant's id has a space, and no actor's.
 func (c *Call) signature() string {
 	if c.home == c.Tenant {
 		return c.Actor
@@ -150,7 +150,7 @@ func (c *Call) MayTouch(u user.User) error {
 // what is theirs. Of what is not there nobody is the holder, and nothing will come of it.
 func (c *Call) MayTakeFrom(holder user.User, err error) error {
 	switch {
-	case fault.Is(err, fault.NotFound), err == nil && holder.ID == c.Actor:
+	case fault.Is(err, fault.NotFound), err == nil && holder.ID == c.Actor && c.home == c.Tenant:
 		return nil
 	case err != nil:
 		return err

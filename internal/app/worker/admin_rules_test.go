@@ -53,6 +53,16 @@ func TestARequestThatComesAgainIsDoneOnce(t *testing.T) {
 	if theirs.Status != http.StatusCreated || got.Problem.Code != resource.Conflict || strings.Contains(got.Body, "dxk_") {
 		t.Errorf("a namesake of another tenant, under the same key: %d, %d %s", theirs.Status, got.Status, got.Body)
 	}
+	namesake.Call(http.MethodPost, "/clients?tenant="+other.id, fmt.Sprintf(newApp, "by-the-namesake")).Into(t, &resource.Client{})
+	var events resource.List[resource.Event]
+	other.client.Call(http.MethodGet, "/audit?kind=client.created", nil).Into(t, &events)
+	actors := map[string]string{}
+	for _, e := range events.Items {
+		actors[e.ClientID] = e.Actor
+	}
+	if actors["new"] != "robot" || actors["by-the-namesake"] != "default robot" {
+		t.Errorf("the record does not tell the two apart: %v", actors)
+	}
 	for _, key := range []string{"with space", strings.Repeat("x", 256), "ümlaut"} {
 		if got := ann.Call(http.MethodPost, "/clients", fmt.Sprintf(newApp, "third"), "Idempotency-Key", key); got.Problem.Code != resource.Malformed {
 			t.Errorf("the key %q: %d %s", key, got.Status, got.Body)

@@ -113,7 +113,7 @@ type Event struct {
 // something in an operator's name takes one, writes it into the record, and keeps
 // the receipt, all in the transaction of the deed.
 type By struct {
-	Actor      string // a user's or client's id, "bootstrap", or the name of a program
+	Actor      string // a user's or client's id, behind their tenant's if that is another; or a program of ours
 	RemoteAddr string
 	At         time.Time
 	Receipt    *Receipt // nil if the request cannot be sent again
