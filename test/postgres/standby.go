@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 
@@ -22,7 +23,30 @@ func (c *Cluster) Standby() (*Cluster, error) {
 	return s, nil
 }
 
-func (c *Cluster) follow(primary *Cluster) (err error) {
+func (c *Cluster) follow(primary *Cluster) error {
+	err := c.copy(primary, "--write-recovery-conf")
+	if err == nil {
+		err = c.Restart()
+	}
+	if err != nil {
+		return err
+	}
+	return primary.synchronous()
+}
+
+// Backup takes a base backup of the running cluster, as pg_basebackup takes it. What it
+// returns is a cluster that does not run: [Cluster.Restart] brings it back as it was.
+// Whoever takes one also stops it.
+func (c *Cluster) Backup() (*Cluster, error) {
+	b := &Cluster{options: c.options, server: c.server, owner: c.owner, log: &tail{copy: c.options.Log}}
+	if err := b.copy(c, "--wal-method=stream"); err != nil {
+		return nil, errors.Join(err, b.Stop())
+	}
+	return b, nil
+}
+
+// copy fills the cluster's folder with what another holds.
+func (c *Cluster) copy(of *Cluster, how string) (err error) {
 	if c.dir, err = os.MkdirTemp("", dirPrefix+strconv.Itoa(os.Getpid())+"-"); err != nil {
 		return fmt.Errorf("postgres: %w", err)
 	}
@@ -31,8 +55,8 @@ func (c *Cluster) follow(primary *Cluster) (err error) {
 			return fmt.Errorf("postgres: %w", err)
 		}
 	}
-	p, err := startProcess(filepath.Join(filepath.Dir(c.server), "pg_basebackup"), []string{
-		"--pgdata=" + c.data(), "--dbname=" + primary.URL("postgres"), "--write-recovery-conf", "--checkpoint=fast", "--no-sync",
+	p, err := startProcess(c.program("pg_basebackup"), []string{
+		"--pgdata=" + c.data(), "--dbname=" + of.URL("postgres"), "--checkpoint=fast", "--no-sync", how,
 	}, c.dir, c.owner, c.log)
 	if err != nil {
 		return fmt.Errorf("postgres: pg_basebackup: %w", err)
@@ -41,13 +65,28 @@ func (c *Cluster) follow(primary *Cluster) (err error) {
 	if p.err != nil {
 		return fmt.Errorf("postgres: pg_basebackup: %w; it said:\n%s", p.err, c.log)
 	}
-	if c.port, err = freePort(); err != nil {
-		return err
+	c.port, err = freePort()
+	return err
+}
+
+// Dump writes a database into a file, as pg_dump does.
+func (c *Cluster) Dump(database, file string) error {
+	return c.run("pg_dump", "--format=custom", "--file="+file, "--dbname="+c.URL(database))
+}
+
+// Load puts into a database what [Cluster.Dump] has written.
+func (c *Cluster) Load(database, file string) error {
+	return c.run("pg_restore", "--exit-on-error", "--single-transaction", "--dbname="+c.URL(database), file)
+}
+
+// program is where a program of the server's installation is.
+func (c *Cluster) program(name string) string { return filepath.Join(filepath.Dir(c.server), name) }
+
+func (c *Cluster) run(program string, arguments ...string) error {
+	if out, err := exec.Command(c.program(program), arguments...).CombinedOutput(); err != nil {
+		return fmt.Errorf("postgres: %s: %w; it said:\n%s", program, err, out)
 	}
-	if err := c.Restart(); err != nil {
-		return err
-	}
-	return primary.synchronous()
+	return nil
 }
 
 // synchronous makes the cluster wait for its standby, and returns when it does.
