@@ -234,11 +234,14 @@ const (
 	deadlockDetected     = "40P01"
 	cachedPlanChanged    = "0A000" // after a migration; the plan is made anew the next time
 	readOnlyTransaction  = "25006" // a standby, while one takes over from another
-	tooManyConnections   = "53300"
 	cannotConnectNow     = "57P03"
 	adminShutdown        = "57P01"
 	crashShutdown        = "57P02"
-	connectionException  = "08" // a class
+
+	// Classes.
+	connectionException   = "08"
+	insufficientResources = "53" // the disk is full, or there are too many connections
+	systemError           = "58" // reading or writing has failed
 )
 
 func postgresCode(err error) string {
@@ -256,10 +259,10 @@ func postgresAgain(err error) bool {
 
 func postgresAway(err error) bool {
 	if code := postgresCode(err); code != "" {
-		return strings.HasPrefix(code, connectionException) || slices.Contains([]string{
-			serializationFailure, deadlockDetected, readOnlyTransaction, tooManyConnections,
-			cannotConnectNow, adminShutdown, crashShutdown,
-		}, code)
+		return slices.ContainsFunc([]string{
+			connectionException, insufficientResources, systemError,
+			serializationFailure, deadlockDetected, readOnlyTransaction, cannotConnectNow, adminShutdown, crashShutdown,
+		}, func(known string) bool { return strings.HasPrefix(code, known) })
 	}
 	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
 		return true

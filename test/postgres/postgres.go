@@ -34,6 +34,12 @@ type Options struct {
 	// MaxConnections is 200 if it is zero.
 	MaxConnections int
 
+	// Parent is the folder that the data goes below; empty is the one for temporary files.
+	Parent string
+
+	// Settings are more of the server's, such as "max_wal_size=64MB".
+	Settings []string
+
 	// Log is where the server's log goes too, if it is set.
 	Log io.Writer
 }
@@ -154,7 +160,7 @@ func (c *Cluster) initialize(initdb string) error {
 	if c.owner, err = unprivileged(); err != nil {
 		return err
 	}
-	if c.dir, err = os.MkdirTemp("", dirPrefix+strconv.Itoa(os.Getpid())+"-"); err != nil {
+	if c.dir, err = os.MkdirTemp(c.options.Parent, dirPrefix+strconv.Itoa(os.Getpid())+"-"); err != nil {
 		return fmt.Errorf("postgres: %w", err)
 	}
 	if c.owner != nil {
@@ -194,6 +200,9 @@ func (c *Cluster) arguments() []string {
 		"-c", "shared_buffers=128MB",
 		"-c", "timezone=UTC",
 		"-c", "logging_collector=off",
+	}
+	for _, s := range c.options.Settings {
+		args = append(args, "-c", s)
 	}
 	if !c.options.Durable {
 		args = append(args, "-c", "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off")

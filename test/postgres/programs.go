@@ -110,6 +110,15 @@ func majorVersion(answer string) (int, bool) {
 // owner is the account that a cluster's processes run under.
 type owner struct{ uid, gid int }
 
+// Owner returns whom clusters belong to, and whether that is somebody else than we are.
+func Owner() (uid, gid int, other bool) {
+	o, err := unprivileged()
+	if err != nil || o == nil {
+		return 0, 0, false
+	}
+	return o.uid, o.gid, true
+}
+
 // unprivileged returns whom root's clusters belong to, and nil for everybody
 // else, whose clusters are their own.
 func unprivileged() (*owner, error) {
