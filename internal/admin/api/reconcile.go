@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"dex/internal/admin/declare"
 	"dex/internal/admin/plan"
@@ -194,30 +195,40 @@ func people(ctx context.Context, c *Call, kept inventory.Keeper, changes []plan.
 	return nil
 }
 
+// planned is a plan, and what it was made of.
+type planned struct {
+	plan.Plan
+	kept   inventory.Keeper
+	wanted plan.Wanted
+	now    inventory.Inventory
+}
+
+// planned plans what somebody desires, who has the scopes for all that it is about.
+func (s Reconcile) planned(ctx context.Context, c *Call, d Desired, scope func(role.Noun) string) (p planned, err error) {
+	if p.kept, err = s.Keepers(ctx, c.Tenant); err != nil {
+		return p, err
+	}
+	if p.wanted, err = s.want(c, d); err != nil {
+		return p, err
+	}
+	if err := mayTouch(c, p.wanted, nil, scope); err != nil { // before anything of them is told
+		return p, err
+	}
+	if p.now, err = p.kept.Inventory(ctx, p.wanted.Named()); err != nil {
+		return p, err
+	}
+	if p.Plan, err = s.decide(ctx, c, p.now, p.wanted, d.Prune); err != nil {
+		return p, err
+	}
+	return p, mayTouch(c, p.wanted, p.Changes, scope)
+}
+
 func (s Reconcile) plan(ctx context.Context, c *Call, in *struct{ Body Desired }) (*Answer[resource.Plan], error) {
-	kept, err := s.Keepers(ctx, c.Tenant)
+	p, err := s.planned(ctx, c, in.Body, role.Read)
 	if err != nil {
 		return nil, err
 	}
-	w, err := s.want(c, in.Body)
-	if err != nil {
-		return nil, err
-	}
-	if err := mayTouch(c, w, nil, role.Read); err != nil { // before anything of them is told
-		return nil, err
-	}
-	now, err := kept.Inventory(ctx, w.Named())
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.decide(ctx, c, now, w, in.Body.Prune)
-	if err != nil {
-		return nil, err
-	}
-	if err := mayTouch(c, w, p.Changes, role.Read); err != nil {
-		return nil, err
-	}
-	if err := people(ctx, c, kept, p.Changes); err != nil {
+	if err := people(ctx, c, p.kept, p.Changes); err != nil {
 		return nil, err
 	}
 	return &Answer[resource.Plan]{Body: resource.Plan{Changes: listOf(p.Changes), Basis: p.Basis}}, nil
@@ -231,62 +242,48 @@ func listOf(changes []plan.Change) []plan.Change {
 }
 
 func (s Reconcile) apply(ctx context.Context, c *Call, in *struct{ Body Decided }) (*Answer[resource.Applied], error) {
-	kept, err := s.Keepers(ctx, c.Tenant)
-	if err != nil {
-		return nil, err
-	}
-	w, err := s.want(c, in.Body.Desired)
-	if err != nil {
-		return nil, err
-	}
-	if err := mayTouch(c, w, nil, role.Write); err != nil { // before anything of them is told
-		return nil, err
-	}
 	// The plan is made twice: first to promise an answer by it, then among what is
 	// really there, where its basis must be the same still.
-	now, err := kept.Inventory(ctx, w.Named())
-	if err != nil {
-		return nil, err
-	}
-	p, err := s.decide(ctx, c, now, w, in.Body.Prune)
+	p, err := s.planned(ctx, c, in.Body.Desired, role.Write)
 	if err != nil {
 		return nil, err
 	}
 	if p.Basis != in.Body.Basis {
 		return nil, errStale
 	}
-	if err := mayTouch(c, w, p.Changes, role.Write); err != nil {
-		return nil, err
-	}
-	if err := mayDo(c, now, p); err != nil {
+	if err := mayDo(c, p.now, p.Plan); err != nil {
 		return nil, err
 	}
 	out := &Answer[resource.Applied]{Body: resource.Applied{Changes: listOf(p.Changes)}}
-	made := make(map[string]client.Registered, len(p.Secretless))
+	made := make(map[string]secret.Value, len(p.Secretless))
 	for _, id := range p.Secretless {
-		v := secret.New(secret.ClientPrefix)
-		made[id] = client.Registered{Client: client.Client{Secrets: []secret.Hash{v.Hash()}}, Notes: []client.SecretNote{client.NoteOf(v, c.At)}}
-		out.Body.Secrets = append(out.Body.Secrets, resource.MadeSecret{ClientID: id, Secret: string(v)})
+		made[id] = secret.New(secret.ClientPrefix)
+		out.Body.Secrets = append(out.Body.Secrets, resource.MadeSecret{ClientID: id, Secret: string(made[id])})
 	}
 	by, err := c.Promise(out)
 	if err != nil {
 		return nil, err
 	}
-	err = kept.Reconcile(ctx, w.Named(), func(now inventory.Inventory) (inventory.Deeds, error) {
-		p, problems := plan.Make(now, w, s.options(in.Body.Prune))
-		if len(problems) > 0 || p.Basis != in.Body.Basis {
+	err = p.kept.Reconcile(ctx, p.wanted.Named(), func(now inventory.Inventory) (inventory.Deeds, error) {
+		again, problems := plan.Make(now, p.wanted, s.options(in.Body.Prune))
+		if len(problems) > 0 || again.Basis != in.Body.Basis {
 			return inventory.Deeds{}, errStale
 		}
-		for _, list := range [][]client.Registered{p.Deeds.NewClients, p.Deeds.ChangedClients} {
-			for i := range list {
-				if with, ok := made[list[i].ID]; ok {
-					list[i].Secrets, list[i].Notes = with.Secrets, with.Notes
-				}
-			}
-		}
-		return p.Deeds, nil
+		giveSecrets(again.Deeds, made, c.At)
+		return again.Deeds, nil
 	}, by)
 	return out, err
+}
+
+// giveSecrets gives clients the secrets that were made for them.
+func giveSecrets(d inventory.Deeds, made map[string]secret.Value, now time.Time) {
+	for _, list := range [][]client.Registered{d.NewClients, d.ChangedClients} {
+		for i := range list {
+			if v, ok := made[list[i].ID]; ok {
+				list[i].Secrets, list[i].Notes = []secret.Hash{v.Hash()}, []client.SecretNote{client.NoteOf(v, now)}
+			}
+		}
+	}
 }
 
 // errStale says that a plan is one of what was.
