@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -167,28 +166,6 @@ func (term *terminal) end(shown string) (printed string) {
 	return term.await(program.Patience/3, fmt.Sprintf("what the guide shows:\n%s", shown), func(text string) bool { return missing(shown, text) == "" })
 }
 
-// freeRow returns the first of so many ports in a row that nobody listens on.
-func freeRow(t *testing.T, row int) int {
-	t.Helper()
-	for range 100 {
-		_, text, _ := net.SplitHostPort(program.FreeAddress(t))
-		var port int
-		_, _ = fmt.Sscan(text, &port)
-		free := true
-		for i := range row {
-			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+i))
-			if free = free && err == nil; err == nil {
-				_ = l.Close()
-			}
-		}
-		if free {
-			return port
-		}
-	}
-	t.Fatal("there are no free ports")
-	return 0
-}
-
 var (
 	printedPassword = regexp.MustCompile(`password (\S+)`)
 	supportCode     = regexp.MustCompile(`\b[0-9A-Z]{4}-[0-9A-Z]{4}-[0-9A-Z]{2}\b`)
@@ -253,7 +230,7 @@ func newReader(t *testing.T) *reader {
 	port := func(address string) string { return strings.TrimPrefix(address, "127.0.0.1:") }
 	flags := []string{
 		"-dir", folder, "-port", port(r.balancer), "-overlord-port", port(r.overlord),
-		"-admin-port", port(r.admin), "-worker-port", strconv.Itoa(freeRow(t, 3)),
+		"-admin-port", port(r.admin), "-worker-port", strconv.Itoa(program.FreePorts(t, 3)),
 	}
 	r.terminal = newTerminal(t, "ARGS="+strings.Join(flags, " "), "DISPLAY=:0", "PATH="+withScreen(t)+":"+os.Getenv("PATH"))
 	t.Cleanup(func() {

@@ -3,12 +3,14 @@
 package program
 
 import (
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"syscall"
 	"testing"
 	"time"
@@ -139,4 +141,26 @@ func FreeAddress(t testing.TB) string {
 	}
 	defer func() { _ = l.Close() }()
 	return l.Addr().String()
+}
+
+// FreePorts returns the first of so many ports in a row of 127.0.0.1 on which nobody
+// listens.
+func FreePorts(t testing.TB, row int) int {
+	t.Helper()
+	for range 100 {
+		_, text, _ := net.SplitHostPort(FreeAddress(t)) // it is one
+		first, _ := strconv.Atoi(text)
+		free := true
+		for port := first; port < first+row; port++ {
+			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+			if free = free && err == nil; err == nil {
+				_ = l.Close()
+			}
+		}
+		if free {
+			return first
+		}
+	}
+	t.Fatal("there are no free ports")
+	return 0
 }

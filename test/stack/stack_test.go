@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -14,31 +13,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
-)
 
-// freePort returns the first of so many ports in a row that nobody listens on.
-func freePort(t *testing.T, row int) int {
-	t.Helper()
-	for range 100 {
-		first, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port, ok := first.Addr().(*net.TCPAddr).Port, true
-		_ = first.Close()
-		for i := range row {
-			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port+i))
-			if ok = ok && err == nil; err == nil {
-				_ = l.Close()
-			}
-		}
-		if ok {
-			return port
-		}
-	}
-	t.Fatal("there are no free ports")
-	return 0
-}
+	"dex/test/program"
+)
 
 // The stack is started as make stack does, one of its workers is killed, and it is
 // stopped.
@@ -47,14 +24,14 @@ func TestTheStackStartsHealsAndLeavesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	program := filepath.Join(t.TempDir(), "stack")
-	if out, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+	built := filepath.Join(t.TempDir(), "stack")
+	if out, err := exec.Command("go", "build", "-o", built, ".").CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	dir, worker, port := filepath.Join(t.TempDir(), "stack"), freePort(t, workers), freePort(t, 1)
+	dir, worker, port := filepath.Join(t.TempDir(), "stack"), program.FreePorts(t, workers), program.FreePorts(t, 1)
 	do := func(verb string) string {
-		cmd := exec.Command(program, "-dir", dir, "-port", strconv.Itoa(port), "-overlord-port", strconv.Itoa(freePort(t, 1)),
-			"-admin-port", strconv.Itoa(freePort(t, 1)), "-worker-port", strconv.Itoa(worker), verb)
+		cmd := exec.Command(built, "-dir", dir, "-port", strconv.Itoa(port), "-overlord-port", strconv.Itoa(program.FreePorts(t, 1)),
+			"-admin-port", strconv.Itoa(program.FreePorts(t, 1)), "-worker-port", strconv.Itoa(worker), verb)
 		cmd.Dir = root
 		out, err := cmd.CombinedOutput()
 		if err != nil {
