@@ -21,6 +21,9 @@ secret: hunter2
 redirect_uris: [https://a.example/cb]
 `
 
+// byAPI are the rules of the administrators' API.
+var byAPI Rules
+
 func mistakes(t *testing.T, err error) strict.Mistakes {
 	t.Helper()
 	all, ok := errors.AsType[strict.Mistakes](err)
@@ -40,40 +43,40 @@ func TestEveryMistakeOfOneDocumentIsToldByItsPath(t *testing.T) {
 	}{
 		{
 			"a client", func() error {
-				_, err := ReadClient([]byte(`{"redirect_uri": ["x"], "grant_types": ["authorization_code", "authorization_code"], "public": "maybe"}`))
+				_, err := byAPI.ReadClient([]byte(`{"redirect_uri": ["x"], "grant_types": ["authorization_code", "authorization_code"], "public": "maybe"}`))
 				return err
 			},
 			"id: is not set\nredirect_uri: unknown setting; did you mean \"redirect_uris\"?\ngrant_types[1]: stands there twice\npublic: must be true or false",
 		},
 		{
 			"a connector", func() error {
-				_, err := ReadConnector([]byte("id: Up\nkind: mock\nauthoritative_domains: [Example.com]"))
+				_, err := byAPI.ReadConnector([]byte("id: Up\nkind: mock\nauthoritative_domains: [Example.com]"))
 				return err
 			},
 			"id: must be small letters, digits and dashes, 63 at most, and not begin with a dash\nkind: mock lets everybody in: it needs no_db or an issuer on a loopback host\nauthoritative_domains[0]: must be a domain in small letters, such as example.com",
 		},
 		{
 			"a user", func() error {
-				_, err := ReadUser([]byte(`{"username": "ann", "password": "ann", "role": "root", "email": "ann"}`))
+				_, err := byAPI.ReadUser([]byte(`{"username": "ann", "password": "ann", "role": "root", "email": "ann"}`))
 				return err
 			},
 			"password: A password must have 12 characters at least. Several words that have nothing to do with each other make a good one.\nrole: must be one of owner, admin, support, auditor\nemail: must be an e-mail address such as ann@example.com",
 		},
 		{
 			"a group", func() error {
-				_, err := ReadGroup([]byte(`{"id": " x", "members": ["a", "a", ""]}`))
+				_, err := byAPI.ReadGroup([]byte(`{"id": " x", "members": ["a", "a", ""]}`))
 				return err
 			},
 			"id: must be 255 visible characters at most, without spaces around them\nmembers[1]: stands there twice\nmembers[2]: must be the id of a user",
 		},
-		{"no section", func() error { _, err := ReadGroup([]byte(`[]`)); return err }, "must be a section of settings, not a list"},
-		{"nothing", func() error { _, err := ReadGroup(nil); return err }, "id: is not set"},
-		{"half a document", func() error { _, err := ReadGroup([]byte(`{"id": "x"`)); return err }, "is no YAML: did not find expected ',' or '}' while parsing a flow mapping"},
+		{"no section", func() error { _, err := byAPI.ReadGroup([]byte(`[]`)); return err }, "must be a section of settings, not a list"},
+		{"nothing", func() error { _, err := byAPI.ReadGroup(nil); return err }, "id: is not set"},
+		{"half a document", func() error { _, err := byAPI.ReadGroup([]byte(`{"id": "x"`)); return err }, "is no YAML: did not find expected ',' or '}' while parsing a flow mapping"},
 		{"too deep", func() error {
-			_, err := ReadGroup([]byte(`{"id":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + `}`))
+			_, err := byAPI.ReadGroup([]byte(`{"id":` + strings.Repeat("[", 70) + strings.Repeat("]", 70) + `}`))
 			return err
 		}, "is no JSON that can be read: it is nested too deeply"},
-		{"twice", func() error { _, err := ReadGroup([]byte(`{"id": "x", "id": "y"}`)); return err }, "id: is set twice, first on line 1"},
+		{"twice", func() error { _, err := byAPI.ReadGroup([]byte(`{"id": "x", "id": "y"}`)); return err }, "id: is set twice, first on line 1"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			if got := mistakes(t, test.read()).Error(); got != test.want {
@@ -84,7 +87,7 @@ func TestEveryMistakeOfOneDocumentIsToldByItsPath(t *testing.T) {
 }
 
 func TestJSONIsReadAsWhoeverWroteItMeans(t *testing.T) {
-	g, err := ReadGroup([]byte(`{"id": "007", "description": "gr\u00fc\u00dfe \ud83d\ude00 \/ ${NOT_FILLED_IN}", "members": ["usr_1"]}`))
+	g, err := byAPI.ReadGroup([]byte(`{"id": "007", "description": "gr\u00fc\u00dfe \ud83d\ude00 \/ ${NOT_FILLED_IN}", "members": ["usr_1"]}`))
 	if err != nil || g.ID != "007" || g.Description != "grüße 😀 / ${NOT_FILLED_IN}" || g.Members[0] != "usr_1" {
 		t.Errorf("%+v, %v", g, err)
 	}
@@ -92,7 +95,7 @@ func TestJSONIsReadAsWhoeverWroteItMeans(t *testing.T) {
 
 func TestNoClientIsCalledAsTheRecordCallsSomethingElse(t *testing.T) {
 	for _, id := range []string{"usr_ann", "bootstrap", "Bootstrap", "file", "keys", "dex-overlord", "dex-overlord recover-admin"} {
-		_, err := ReadClient([]byte(strings.Replace(webClient, "id: web", "id: "+id, 1)))
+		_, err := byAPI.ReadClient([]byte(strings.Replace(webClient, "id: web", "id: "+id, 1)))
 		if err == nil || !strings.HasPrefix(mistakes(t, err).Error(), "id: must") {
 			t.Errorf("%s: %v", id, err)
 		}
@@ -107,7 +110,7 @@ func TestOnlyATrustedClientMayAskForScopesOfTheAdministratorsAPI(t *testing.T) {
 		{"nobody writes the record", "openid, dex:audit:write", "trusted: true", "scopes[1]: the administrators' API has no such scope"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := ReadClient([]byte(webClient + "scopes: [" + test.scopes + "]\n" + test.more))
+			_, err := byAPI.ReadClient([]byte(webClient + "scopes: [" + test.scopes + "]\n" + test.more))
 			switch {
 			case test.want == "" && err != nil:
 				t.Error(err)
@@ -164,7 +167,7 @@ func TestAClientThatIsToldAgainIsTheSame(t *testing.T) {
 
 func makeClient(t *testing.T, doc string) client.Client {
 	t.Helper()
-	c, err := ReadClient([]byte(doc))
+	c, err := byAPI.ReadClient([]byte(doc))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,7 +219,7 @@ func TestWhatAKindKeepsSecretIsNotTold(t *testing.T) {
 
 // What was read from a file may hold a secret anywhere.
 func TestWhatWasReadIsNotPrinted(t *testing.T) {
-	c, err := ReadConnector([]byte("id: up\nkind: oidc\nconfig: {client_secret: hunter2}"))
+	c, err := byAPI.ReadConnector([]byte("id: up\nkind: oidc\nconfig: {client_secret: hunter2}"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -235,7 +238,7 @@ func TestWhatWasReadIsNotPrinted(t *testing.T) {
 }
 
 func TestAUserThatIsToldAgainIsTheSame(t *testing.T) {
-	d, err := ReadUser([]byte("email: ann@example.com\nname: Ann\ngroups: [a]\nrole: support\nemail_verified: true\nlocale: de"))
+	d, err := byAPI.ReadUser([]byte("email: ann@example.com\nname: Ann\ngroups: [a]\nrole: support\nemail_verified: true\nlocale: de"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +253,7 @@ func TestAUserThatIsToldAgainIsTheSame(t *testing.T) {
 	if err != nil || !strings.Contains(string(text), "# password_hash is set") {
 		t.Fatalf("%s, %v", text, err)
 	}
-	again, err := ReadUser(text)
+	again, err := byAPI.ReadUser(text)
 	if err != nil {
 		t.Fatal(err)
 	}

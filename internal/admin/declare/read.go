@@ -36,18 +36,6 @@ func (r Rules) ReadGroup(doc []byte) (Group, error) {
 	return read(r, doc, func(g Group) *Resources { return &Resources{Groups: []Group{g}} }, func(all *Resources) Group { return all.Groups[0] })
 }
 
-// ReadClient reads one client by the rules of the administrators' API.
-func ReadClient(doc []byte) (Client, error) { return Rules{}.ReadClient(doc) }
-
-// ReadConnector reads one connector by the rules of the administrators' API.
-func ReadConnector(doc []byte) (Connector, error) { return Rules{}.ReadConnector(doc) }
-
-// ReadUser reads one user by the rules of the administrators' API.
-func ReadUser(doc []byte) (User, error) { return Rules{}.ReadUser(doc) }
-
-// ReadGroup reads one group by the rules of the administrators' API.
-func ReadGroup(doc []byte) (Group, error) { return Rules{}.ReadGroup(doc) }
-
 // read reads one thing, and checks it as if it stood alone among the resources.
 func read[T any](r Rules, doc []byte, in func(T) *Resources, out func(*Resources) T) (T, error) {
 	var none, one T
