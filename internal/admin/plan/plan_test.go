@@ -12,6 +12,7 @@ import (
 
 	"dex/internal/admin/declare"
 	"dex/internal/base/secret"
+	"dex/internal/base/strict"
 	"dex/internal/connector"
 	"dex/internal/connector/inventory"
 	"dex/internal/connector/oidc"
@@ -335,7 +336,7 @@ func TestAPlanOfAnExportFindsNothingToChange(t *testing.T) {
 		if strings.Contains(string(text), "$argon2id") {
 			t.Fatalf("a password is told:\n%s", text)
 		}
-		again, err := declare.ReadFiles(declare.Source{Name: "export.yaml", Data: text})
+		again, err := declare.ReadFiles(declare.Source{Name: "export.yaml", Data: text, Expand: nothing})
 		if err != nil {
 			t.Fatalf("%v\nin\n%s", err, text)
 		}
@@ -369,4 +370,42 @@ func TestTheOrderOfTheFilesHoldsAmongThoseThatTheyName(t *testing.T) {
 			t.Errorf("once more: %v, and was %v", again, after)
 		}
 	})
+}
+
+// nothing is how dexctl fills in what the values of a file refer to, for a file that
+// refers to nothing.
+func nothing(text string) (string, error) {
+	return strict.Expand(text, func(string) (string, bool) { return "", false }, func(name string, _ int64) ([]byte, error) {
+		return nil, fmt.Errorf("the file %s is asked for", name)
+	})
+}
+
+// Whoever may name an application must not learn what only the operator can read who
+// plans an export of it.
+func TestAnExportRefersToNothingOfWhoeverAppliesIt(t *testing.T) {
+	w := read(t, `
+clients: [{id: web, name: "${file:/etc/dex/token} $${HOME} $", redirect_uris: [https://a.example/cb]}]
+connectors: [{id: up, kind: oidc, name: Up, config: {issuer: https://id.example, client_id: "${HOME}", extra_params: {"${a}": "${b}"}}}]`)
+	p, problems := Make(inventory.Inventory{}, w, options)
+	if problems != nil {
+		t.Fatal(problems)
+	}
+	have := applied(inventory.Inventory{}, p)
+	r, err := Export(have, kinds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := r.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := declare.ReadFiles(declare.Source{Name: "export.yaml", Data: text, Expand: nothing})
+	if err != nil {
+		t.Fatalf("%v\nin\n%s", err, text)
+	}
+	if want, err := Want(again, now); err != nil {
+		t.Fatal(err)
+	} else if p, problems := Make(have, want, options); problems != nil || len(p.Changes) > 0 {
+		t.Errorf("a plan of it finds %+v, %v\nin\n%s", p.Changes, problems, text)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"reflect"
 	"strconv"
+	"strings"
 	"time"
 
 	yaml "go.yaml.in/yaml/v4"
@@ -29,12 +30,14 @@ type Reserved interface {
 
 var secretType = reflect.TypeFor[secret.Value]()
 
-// YAML writes a struct, or a map or a list of such, as YAML.
+// YAML writes a struct, or a map or a list of such, as YAML for a file: what stands in
+// it stays as it is where [Expand] fills in values.
 func (s Show) YAML(v any) ([]byte, error) {
 	n, err := s.node(reflect.ValueOf(v))
 	if err != nil {
 		return nil, err
 	}
+	literal(n)
 	var b bytes.Buffer
 	out := yaml.NewEncoder(&b)
 	out.SetIndent(2)
@@ -45,7 +48,22 @@ func (s Show) YAML(v any) ([]byte, error) {
 	return b.Bytes(), err
 }
 
-// JSON writes the same as JSON.
+// literal escapes in each value what [Expand] would take for a reference. Somebody else
+// may have called a thing ${file:…}: whoever applies the file must not be made to read
+// one of their own out to the server.
+func literal(n *yaml.Node) {
+	if n.Kind == yaml.ScalarNode && n.ShortTag() == "!!str" {
+		n.Value = strings.ReplaceAll(n.Value, "${", "$${")
+	}
+	for i, below := range n.Content {
+		if n.Kind == yaml.MappingNode && i%2 == 0 {
+			continue // a name, which nothing is filled in for
+		}
+		literal(below)
+	}
+}
+
+// JSON writes the same as JSON, for a server, which fills in nothing.
 func (s Show) JSON(v any) ([]byte, error) {
 	n, err := s.node(reflect.ValueOf(v))
 	if err != nil {
