@@ -140,6 +140,10 @@ func (t *Tenant) RecoverAdmin(ctx context.Context, login string, by audit.By) (u
 			WHERE tenant_id = $1 AND id = $2`, t.id, userID, instant(by.At)); err != nil {
 			return err
 		}
+		// Whoever has a link was trusted with who it was for before.
+		if err := t.endLinks(ctx, tx, userID, by.At); err != nil {
+			return err
+		}
 		e := by.Event(audit.AdminRecovered)
 		e.UserID = userID
 		return t.record(ctx, tx, e)

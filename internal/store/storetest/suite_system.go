@@ -115,6 +115,7 @@ var foundingPromises = []promise{
 		f.User.Role = "support"
 		_, err := w.CreateUser(w.ctx, f, w.by())
 		w.ok(err)
+		link := w.linked("usr_ben", user.Invite)
 		w.ok(w.DisableUser(w.ctx, "usr_ben", w.by()))
 		id, err := w.RecoverAdmin(w.ctx, "ben", w.by())
 		w.ok(err)
@@ -122,6 +123,7 @@ var foundingPromises = []promise{
 		w.ok(err)
 		same(w, "role", got.Role, "owner")
 		same(w, "disabled", got.Disabled, false)
+		w.refuses(fault.Conflict, w.use(link)) // whoever has it was trusted with who ben was before
 		same(w, "recorded", w.events()[string(audit.AdminRecovered)], 1)
 		_, err = w.RecoverAdmin(w.ctx, "nobody", w.by())
 		w.refuses(fault.NotFound, err)
