@@ -169,7 +169,10 @@ func (s *Server) admit(w http.ResponseWriter, r *http.Request, route Route) (*Ca
 func (s *Server) identify(r *http.Request, c *Call, query url.Values, now time.Time) error {
 	network := httpx.Network(c.Remote).String()
 	if c.route.Public {
-		return s.strangers.take(network, now)
+		if err := s.strangers.take(network, now); err != nil {
+			return err
+		}
+		return noPage(r)
 	}
 	b, err := s.recognize(r, network, now)
 	if err != nil {
@@ -184,6 +187,16 @@ func (s *Server) identify(r *http.Request, c *Call, query url.Values, now time.T
 	}
 	c.Tenant, err = b.tenant(c.route, query.Get("tenant"))
 	return err
+}
+
+// noPage refuses what a page in a browser sends to change something without a token. A
+// page elsewhere that has its own name lead to this address would use up what the one-time
+// secret bears, in the browser of somebody who reaches us when it does not.
+func noPage(r *http.Request) error {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || len(r.Header["Origin"]) == 0 && len(r.Header["Sec-Fetch-Site"]) == 0 {
+		return nil
+	}
+	return fault.New(fault.Denied, "This is not for pages in a browser. Use dexctl.")
 }
 
 // recognize returns whom the request's token speaks for. Who claims an issuer that nobody

@@ -21,6 +21,7 @@ import (
 	"dex/internal/app/duty"
 	"dex/internal/base/seal"
 	"dex/internal/base/secret"
+	"dex/internal/connector/founding"
 	"dex/internal/domain/tenant"
 	"dex/internal/store"
 	"dex/internal/store/storetest"
@@ -343,6 +344,22 @@ func TestTheFirstAdministratorIsMadeByTheSecretOfTheTerminal(t *testing.T) {
 	} {
 		if status, body := r.call(t, http.MethodPost, "/api/v1/bootstrap", test.body); status < 400 || status >= 500 || !strings.Contains(body, test.want) || strings.Contains(body, given) {
 			t.Errorf("%s: %d %s", name, status, body)
+		}
+	}
+	// A page that has its own name lead here must not use up what the secret bears.
+	for range founding.MaxAttempts {
+		q, err := http.NewRequestWithContext(t.Context(), http.MethodPost, r.url+"/api/v1/bootstrap", strings.NewReader(bootstrap("dxb_x")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		q.Host = "evil.example"
+		q.Header = http.Header{"Content-Type": {"application/json"}, "Origin": {"http://evil.example"}}
+		a, err := http.DefaultClient.Do(q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _ = a.Body.Close(); a.StatusCode != http.StatusForbidden {
+			t.Fatalf("a page in a browser is answered %s", a.Status)
 		}
 	}
 	answers := make(chan int, 8)
