@@ -66,16 +66,18 @@ func (d deliverer) all(ctx context.Context) (string, error) {
 // one delivers a message, or says what becomes of it.
 func (d deliverer) one(ctx context.Context, m outbox.Taken, total *outcome) error {
 	err := d.carry(ctx, m)
-	// Who is told to stop has not failed: the message is due again when the time is up
-	// for which it was taken.
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
 	pause, more := outbox.Pause(m.Attempts, rand.Float64())
 	switch {
 	case err == nil:
 		total.delivered++
-		return d.queue.Delivered(ctx, m)
+		// Even if we are told to stop meanwhile, so that it does not arrive twice.
+		noting, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
+		defer cancel()
+		return d.queue.Delivered(noting, m)
+	case ctx.Err() != nil:
+		// Who is told to stop has not failed: the message is due again when the time is up
+		// for which it was taken.
+		return ctx.Err()
 	case outbox.IsRefusal(err) || !more:
 		total.dead++
 		return d.queue.GiveUp(ctx, m, err.Error(), d.clock.Now())

@@ -187,17 +187,34 @@ func TestOfTwoDeliverersOneHasEachMessage(t *testing.T) {
 	}
 }
 
+func TestWhatWasDeliveredWhileWeWereToldToStopIsNotDeliveredAgain(t *testing.T) {
+	p := openPost(t)
+	p.queue("a")
+	ctx, stop := context.WithCancel(t.Context())
+	p.says = func(outbox.Message) error { stop(); return nil }
+	if _, err := p.duty().Do(ctx); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v", err)
+	}
+	p.now.Advance(deliverHold)
+	if p.deliver(); len(p.carried) != 1 || len(p.letters()) != 0 {
+		t.Errorf("carried %d times, %d left", len(p.carried), len(p.letters()))
+	}
+}
+
+// dead is a queue whose reader dies before it can say what has arrived.
+type dead struct{ *store.DB }
+
+func (dead) Delivered(context.Context, outbox.Taken) error { return errors.New("killed") }
+
 // A deliverer that is killed between the delivery and the note of it delivers again:
 // twice is allowed, never is not.
 func TestWhoeverDiesAfterTheDeliveryDeliversAgainAndLosesNothing(t *testing.T) {
 	p := openPost(t)
 	p.queue("a")
-	ctx, kill := context.WithCancel(t.Context())
-	p.says = func(outbox.Message) error { kill(); return nil }
-	if _, err := p.duty().Do(ctx); !errors.Is(err, context.Canceled) {
-		t.Fatalf("got %v", err)
+	killed := Deliver(dead{p.db}, map[outbox.Kind]outbox.Carrier{outbox.Mail: &p.courier}, p.now, time.Minute)
+	if _, err := killed.Do(t.Context()); err == nil {
+		t.Fatal("it was not killed")
 	}
-	p.says = nil
 	p.deliver()
 	if len(p.letters()) != 1 {
 		t.Fatal("the message is lost to everybody while it is in a dead one's hands, and should be there")

@@ -5,7 +5,6 @@
 package duty
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -28,6 +27,9 @@ type Duty struct {
 	// Do does it, and says what was done; nothing if there was nothing to do. It
 	// must be safe to run anywhere, at any time, and twice at once.
 	Do func(ctx context.Context) (did string, err error)
+	// Rests reports whether it is left alone for now, after a failure. It is not begun
+	// then, so that the record goes on telling of the failure; nil is never.
+	Rests func(now time.Time) bool
 }
 
 // Turns says whose turn it is.
@@ -68,7 +70,8 @@ type Roster struct {
 	// Name is what this process is called in the record; nothing for a random one.
 	Name string
 
-	holder string
+	naming sync.Once
+	holder string      // use called
 	away   atomic.Bool // whether whose turn it is could not be found out last time
 	mu     sync.Mutex
 	due    map[string]time.Time // when a duty whose turn is ours has to be done again
@@ -85,7 +88,6 @@ func (d Duty) turn() time.Duration { return 3*d.beat() + time.Second }
 
 // Run does the duties until ctx is done. Each begins at once.
 func (r *Roster) Run(ctx context.Context) {
-	r.holder = cmp.Or(r.holder, r.called())
 	wait := r.Wait
 	if wait == nil {
 		wait = sleep
@@ -108,10 +110,16 @@ func (r *Roster) Run(ctx context.Context) {
 // called is what this process is called among those that take turns: its name for
 // people, and something that no other has.
 func (r *Roster) called() string {
-	if r.Name == "" {
-		return rand.Text()
-	}
-	return r.Name + " " + rand.Text()[:6]
+	r.naming.Do(func() {
+		switch {
+		case r.holder != "":
+		case r.Name == "":
+			r.holder = rand.Text()
+		default:
+			r.holder = r.Name + " " + rand.Text()[:6]
+		}
+	})
+	return r.holder
 }
 
 // giveUp lets another have the turn at once.
@@ -120,7 +128,7 @@ func (r *Roster) giveUp(ctx context.Context, d Duty) {
 	defer cancel()
 	if r.ours(d) {
 		now := r.Clock.Now()
-		_, _ = r.Turns.TakeTurn(ctx, d.Name, r.holder, now, now) // else it runs out
+		_, _ = r.Turns.TakeTurn(ctx, d.Name, r.called(), now, now) // else it runs out
 	}
 }
 
@@ -135,7 +143,7 @@ func (r *Roster) ours(d Duty) bool {
 // once takes or keeps the turn, and does the duty if it is due.
 func (r *Roster) once(ctx context.Context, d Duty) {
 	now := r.Clock.Now()
-	mine, err := r.Turns.TakeTurn(ctx, d.Name, r.holder, now.Add(d.turn()), now)
+	mine, err := r.Turns.TakeTurn(ctx, d.Name, r.called(), now.Add(d.turn()), now)
 	if err != nil {
 		if !r.away.Swap(true) && ctx.Err() == nil {
 			r.Log.Error("whose turn it is cannot be found out; it will be tried again", "duty", d.Name, "error", err)
@@ -143,7 +151,7 @@ func (r *Roster) once(ctx context.Context, d Duty) {
 		return
 	}
 	r.away.Store(false)
-	if r.isDue(d, mine, now) {
+	if r.isDue(d, mine, now) && (d.Rests == nil || !d.Rests(now)) {
 		_, _ = r.do(ctx, d)
 	}
 }
@@ -174,7 +182,7 @@ func (r *Roster) do(ctx context.Context, d Duty) (string, error) {
 	go r.keepTurn(ctx, stop, d)
 	ctx, end := measure.Begin(ctx, r.Tracer, "duty", d.Name)
 	began := r.Clock.Now()
-	r.note(ctx, d, func(ctx context.Context) error { return r.Record.DutyBegan(ctx, d.Name, r.holder, began) })
+	r.note(ctx, d, func(ctx context.Context) error { return r.Record.DutyBegan(ctx, d.Name, r.called(), began) })
 	did, err := d.safely(ctx)
 	end(err)
 	now := r.Clock.Now()
@@ -203,12 +211,16 @@ func (r *Roster) keepTurn(ctx context.Context, stop context.CancelFunc, d Duty) 
 	}
 	for sleep(ctx, d.beat()) {
 		now := r.Clock.Now()
-		if mine, err := r.Turns.TakeTurn(ctx, d.Name, r.holder, now.Add(d.turn()), now); err == nil && !mine {
+		if mine, err := r.Turns.TakeTurn(ctx, d.Name, r.called(), now.Add(d.turn()), now); err == nil && !mine {
 			r.Log.Warn("another process has the turn; what was begun is stopped", "duty", d.Name)
 			stop()
 		}
 	}
 }
+
+// noteTime is how long it may take to write down what has been done already, whatever
+// has been told to stop.
+const noteTime = 5 * time.Second
 
 // note writes into the record, if one is kept. A duty that is done and not recorded
 // is done all the same.
@@ -216,7 +228,7 @@ func (r *Roster) note(ctx context.Context, d Duty, write func(ctx context.Contex
 	if r.Record == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), noteTime)
 	defer cancel()
 	if err := write(ctx); err != nil {
 		r.Log.Warn("how a duty stands could not be recorded", "duty", d.Name, "error", err)
@@ -226,11 +238,12 @@ func (r *Roster) note(ctx context.Context, d Duty, write func(ctx context.Contex
 // ErrNoSuchDuty says that nobody here has a duty of this name.
 var ErrNoSuchDuty = fault.New(fault.NotFound, "There is no such duty here.")
 
-// Now does a duty at once, whosever turn it is: each is safe to be done twice.
+// Now does a duty at once, whosever turn it is and even if it rests: each is safe to be
+// done twice.
 func (r *Roster) Now(ctx context.Context, name string) (did string, err error) {
 	for _, d := range r.Duties {
 		if d.Name == name {
-			return (&Roster{Record: r.Record, Clock: r.Clock, Log: r.Log, Told: r.Told, Tracer: r.Tracer, holder: cmp.Or(r.holder, r.called())}).do(ctx, d)
+			return (&Roster{Record: r.Record, Clock: r.Clock, Log: r.Log, Told: r.Told, Tracer: r.Tracer, holder: r.called()}).do(ctx, d)
 		}
 	}
 	return "", ErrNoSuchDuty

@@ -217,6 +217,36 @@ func TestTheRecordSaysHowADutyStands(t *testing.T) {
 	}
 }
 
+func TestWhileADutyRestsItIsStillSaidToFailAndAnOperatorMayTryIt(t *testing.T) {
+	now := &clock.Fake{}
+	db := storetest.Open(t, storetest.WithClock(now))
+	fails, resting := errors.New("the sink is away"), false
+	d := Duty{
+		Name: "the duty", Every: time.Second,
+		Do:    func(context.Context) (string, error) { return "", fails },
+		Rests: func(time.Time) bool { return resting },
+	}
+	r, _ := process(db, now, d)
+	r.Record = db
+	for _, step := range []struct {
+		name    string
+		do      func()
+		failing bool
+		runs    int64
+	}{
+		{"it fails", func() { r.once(t.Context(), d) }, true, 1},
+		{"it rests", func() { resting, fails = true, nil; r.once(t.Context(), d) }, true, 1},
+		{"an operator has mended it", func() { _, _ = r.Now(t.Context(), "the duty") }, false, 2},
+	} {
+		now.Advance(time.Second)
+		step.do()
+		all, err := db.Duties(t.Context())
+		if err != nil || len(all) != 1 || all[0].Failing() != step.failing || (all[0].Problem != "") != step.failing || all[0].Runs != step.runs {
+			t.Errorf("%s: %+v, %v", step.name, all, err)
+		}
+	}
+}
+
 // lost is a database that cannot be reached.
 type lost struct{}
 

@@ -3,6 +3,8 @@ package duty
 import (
 	"context"
 	"fmt"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"dex/internal/base/clock"
@@ -25,7 +27,7 @@ const (
 // another has not is spared it while this process lives.
 func Export(record audit.Exports, sinks []sink.Sink, c clock.Clock, every time.Duration) Duty {
 	e := &exporter{record: record, sinks: sinks, clock: c, taken: make([]map[string]bool, len(sinks))}
-	return Duty{Name: "export audit", Every: every, Do: e.all}
+	return Duty{Name: "export audit", Every: every, Do: e.all, Rests: e.resting}
 }
 
 type exporter struct {
@@ -33,26 +35,34 @@ type exporter struct {
 	sinks  []sink.Sink
 	clock  clock.Clock
 
+	mu       sync.Mutex        // an operator may ask for a run while one is under way
 	taken    []map[string]bool // by sink: which events it has, though they are not marked
 	failures int
-	rests    time.Time // until then nobody is asked
+	rests    atomic.Pointer[time.Time] // until then nobody is asked, but for an operator
 }
 
-// all hands on what there is, batch by batch. One turn at a time runs of it.
+// resting reports whether the sinks are left alone after a failure.
+func (e *exporter) resting(now time.Time) bool {
+	until := e.rests.Load()
+	return until != nil && now.Before(*until)
+}
+
+// all hands on what there is, batch by batch. One run at a time goes on in a process.
 func (e *exporter) all(ctx context.Context) (string, error) {
-	if e.clock.Now().Before(e.rests) {
-		return "", nil
-	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	total := 0
 	for {
 		n, err := e.batch(ctx)
 		total += n
 		if err != nil {
-			pause := min(exportPause<<min(e.failures, 10), exportLongest)
-			e.failures, e.rests = e.failures+1, e.clock.Now().Add(pause)
+			until := e.clock.Now().Add(min(exportPause<<min(e.failures, 10), exportLongest))
+			e.failures++
+			e.rests.Store(&until)
 			return exported(total), err
 		}
 		e.failures = 0
+		e.rests.Store(nil)
 		if n < exportBatch {
 			return exported(total), nil
 		}

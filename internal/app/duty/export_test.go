@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -101,10 +102,13 @@ func TestWhenOneSinkFailsNothingIsLostToAnyAndItIsAskedEverMoreRarely(t *testing
 			t.Fatalf("try %d: %v", try, err)
 		}
 		a.now.Advance(pause - time.Millisecond)
-		if _, err := d.Do(t.Context()); err != nil {
-			t.Errorf("it was asked again before %v", pause)
+		if !d.Rests(a.now.Now()) {
+			t.Errorf("it is asked again before %v", pause)
 		}
 		a.now.Advance(time.Millisecond)
+		if d.Rests(a.now.Now()) {
+			t.Errorf("it is not asked again after %v", pause)
+		}
 	}
 	a.record()
 	other.says = nil
@@ -113,6 +117,23 @@ func TestWhenOneSinkFailsNothingIsLostToAnyAndItIsAskedEverMoreRarely(t *testing
 	}
 	a.same("the one that always took", one.got)
 	a.same("the one that came back", other.got)
+}
+
+func TestWhatAnOperatorAsksForDoesNotMeetTheRunThatIsUnderWay(t *testing.T) {
+	a := newArchive(t, 20)
+	one, other := &collector{}, &collector{}
+	d := Export(a.db, []sink.Sink{one, other}, a.now, time.Second)
+	var all sync.WaitGroup
+	for range 8 {
+		all.Go(func() {
+			if _, err := d.Do(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	a.same("one", one.got)
+	a.same("the other", other.got)
 }
 
 // killed is a record whose reader dies before it can say what has arrived.
