@@ -93,12 +93,23 @@ func Finish(ctx context.Context, src config.Source) (Restored, error) {
 	if err != nil {
 		return Restored{}, err
 	}
-	if file := s.DB.File(); file != "" {
-		if _, err := os.Stat(file); err != nil {
-			return Restored{}, fmt.Errorf("there is no database: %w", err)
-		}
+	if err := isThere(s); err != nil {
+		return Restored{}, err
 	}
 	return finish(ctx, s, string(s.DB))
+}
+
+// isThere returns why there is no database file: to open one that is not there would
+// make it, and it would be in the way of a restore.
+func isThere(s *config.Settings) error {
+	file := s.DB.File()
+	if file == "" {
+		return nil
+	}
+	if _, err := os.Stat(file); err != nil {
+		return fmt.Errorf("there is no database: %w", err)
+	}
+	return nil
 }
 
 func finish(ctx context.Context, s *config.Settings, address string) (r Restored, err error) {
@@ -145,7 +156,8 @@ func notSQLite(what string) error {
 	return fault.New(fault.Invalid, "This database is no SQLite file. Postgres is %s by its own means, and then made safe by \"dexctl restore finalize\": see docs/operate/backup.md.", what)
 }
 
-// copyFile copies a file to a new one that its owner alone may read.
+// copyFile copies a file to a new one that its owner alone may read, whole or not at
+// all.
 func copyFile(from, to string) (err error) {
 	in, err := os.Open(from)
 	if err != nil {
@@ -156,6 +168,9 @@ func copyFile(from, to string) (err error) {
 		return err
 	}
 	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fault.New(fault.Conflict, "%s is there already: another restore is under way, or one has broken off. Delete it, if none is.", to)
+	}
 	if err != nil {
 		return err
 	}
@@ -163,5 +178,8 @@ func copyFile(from, to string) (err error) {
 	if err == nil {
 		err = out.Sync()
 	}
-	return errors.Join(err, out.Close())
+	if err = errors.Join(err, out.Close()); err != nil {
+		return errors.Join(err, os.Remove(to)) // what fills a disk must not stay there
+	}
+	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"dex/internal/app/config"
+	"dex/internal/base/fault"
 	"dex/internal/base/seal"
 	"dex/internal/domain/audit"
 	"dex/internal/store"
@@ -150,6 +151,26 @@ func TestWhatIsNoBackupIsNotRestored(t *testing.T) {
 	}
 	if left, _ := filepath.Glob(h.file + "*"); len(left) != 0 {
 		t.Errorf("there is %v", left)
+	}
+}
+
+func TestARestoreThatBreaksOffLeavesNothingInTheWayOfTheNext(t *testing.T) {
+	dir := t.TempDir()
+	half := filepath.Join(dir, "dex.db.restoring")
+	if err := copyFile(dir, half); err == nil { // a folder can be opened, and not be read
+		t.Fatal("a folder was copied as if it were a file")
+	}
+	if left, _ := filepath.Glob(half); len(left) != 0 {
+		t.Errorf("there is %v", left)
+	}
+	if err := os.WriteFile(half, []byte("another's"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := copyFile(dir, half); !fault.Is(err, fault.Conflict) || !strings.Contains(err.Error(), "Delete it") {
+		t.Errorf("over what another has begun: %v", err)
+	}
+	if text, err := os.ReadFile(half); err != nil || string(text) != "another's" {
+		t.Errorf("what another has begun is %q, %v", text, err)
 	}
 }
 

@@ -69,6 +69,9 @@ func ReplayAudit(ctx context.Context, src config.Source, files []string, do bool
 	if err != nil {
 		return r, err
 	}
+	if err := isThere(s); err != nil {
+		return r, err
+	}
 	db, err := opened(ctx, s, string(s.DB), 1) // the lease is waited for at the end, for all of it
 	if err != nil {
 		return r, err

@@ -276,6 +276,21 @@ func TestWithoutAFinalizeNothingIsReplayed(t *testing.T) {
 	}
 }
 
+func TestADatabaseThatIsNotThereIsNotMadeByAReplay(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	record := filepath.Join(h.dir, "audit.jsonl")
+	if err := os.WriteFile(record, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReplayAudit(t.Context(), h.src, []string{record}, true); err == nil || !strings.Contains(err.Error(), "no database") {
+		t.Errorf("got %v", err)
+	}
+	if left, _ := filepath.Glob(h.file + "*"); len(left) != 0 {
+		t.Errorf("there is %v, in the way of a restore", left)
+	}
+}
+
 func TestEveryEventMeansSomethingForARestore(t *testing.T) {
 	t.Parallel()
 	for _, m := range audit.Meanings {
