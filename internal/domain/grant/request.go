@@ -70,6 +70,10 @@ func (r *Request) PrivateUse() bool {
 	return scheme != "https" && scheme != "http"
 }
 
+// Loopback reports whether the client is reached on the person's own machine, where any
+// program may answer. Plain http leads nowhere else.
+func (r *Request) Loopback() bool { return strings.HasPrefix(r.Asked.RedirectURI, "http:") }
+
 // Note adds a step to the attempt's trace.
 func (r *Request) Note(now time.Time, what, said string) { r.Because(now, what, said, "") }
 

@@ -41,7 +41,7 @@ func next(r grant.Request, c client.Client, s *session.Known, now time.Time) ste
 // that keeps no secret cannot be told from another one there, by a scheme of its own
 // as little as by a port: RFC 8252 section 8.6.
 func remembers(r grant.Request, c client.Client) bool {
-	return r.Device == nil && !r.PrivateUse() && (!c.Native || !c.Public)
+	return r.Device == nil && !r.PrivateUse() && (!c.Native || !c.Public) && !mayBeAnother(r, c)
 }
 
 // mayBeAnother reports whether somebody who is not the client could gain much by asking
@@ -49,7 +49,7 @@ func remembers(r grant.Request, c client.Client) bool {
 // and no secret tells one from the other. RFC 8252 section 8.6 has the person asked
 // then; for what a trusted application of no power asks it is not worth the question.
 func mayBeAnother(r grant.Request, c client.Client) bool {
-	return c.Native && c.Public && slices.ContainsFunc(r.Asked.Scopes, role.IsAdministrative)
+	return c.Public && (c.Native || r.Loopback()) && slices.ContainsFunc(r.Asked.Scopes, role.IsAdministrative)
 }
 
 // consented reports whether the person has allowed what is asked.

@@ -121,6 +121,11 @@ func TestNext(t *testing.T) {
 			administrative(r)
 			consent("usr_ann", r.Asked.Scopes...)(r)
 		}), tool, ann(nil), stepRespond},
+		{"administrative scopes that any program on the machine may get are asked for", asks(func(r *grant.Request) {
+			administrative(r)
+			r.Asked.RedirectURI = "http://127.0.0.1:5555/cb"
+		}), client.Client{ID: "app", Trusted: true, Public: true}, ann(func(k *session.Known) { k.Consent = oauth.Scopes{"openid", "dex:users:write"} }), stepConsent},
+		{"a trusted client without a secret that returns elsewhere is not asked about", asks(administrative), client.Client{ID: "app", Trusted: true, Public: true}, ann(nil), stepRespond},
 		{"a trusted client on a device gets the rest without a question", asks(nil), tool, ann(forgetful), stepRespond},
 		{"a trusted client with a secret is not asked about", asks(administrative), trusted, ann(nil), stepRespond},
 

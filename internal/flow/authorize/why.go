@@ -67,6 +67,8 @@ func whyAsked(r grant.Request, c client.Client) string {
 		return "the device flow always asks"
 	case r.PrivateUse():
 		return "a redirect URI with a scheme of its own always asks"
+	case !c.Native && mayBeAnother(r, c):
+		return "public: true of client " + c.ID + ", and a redirect URI on the person's own machine: administrative scopes always ask"
 	case !remembers(r, c):
 		return "public: true and native: true of client " + c.ID + ": nothing is remembered"
 	default:

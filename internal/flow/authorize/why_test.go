@@ -40,6 +40,9 @@ func TestEachDecisionNamesWhatDecidedIt(t *testing.T) {
 		{name: "not allowed yet", client: app, known: ann(func(k *session.Known) { k.Consent = nil }), want: []string{"consent", "is asked for", "trusted: false of client app"}},
 		{name: "asked for consent", client: trusted, known: ann(nil), asks: func(r *grant.Request) { r.Asked.Prompt = oauth.Prompt{Consent: true} }, want: []string{"consent", "is asked for", "prompt=consent"}},
 		{name: "an application on a device", client: device, known: ann(nil), want: []string{"consent", "is asked for", "public: true and native: true of client tool: nothing is remembered"}},
+		{name: "administrative scopes on the person's machine", client: client.Client{ID: "page", Trusted: true, Public: true}, known: ann(nil), asks: func(r *grant.Request) {
+			r.Asked.RedirectURI, r.Asked.Scopes = "http://127.0.0.1:5555/cb", oauth.Scopes{"openid", "dex:users:read"}
+		}, want: []string{"consent", "is asked for", "public: true of client page, and a redirect URI on the person's own machine: administrative scopes always ask"}},
 		{name: "a scheme of its own", client: device, known: ann(nil), asks: func(r *grant.Request) { r.Asked.RedirectURI = "com.example.app:/cb" }, want: []string{"consent", "is asked for", "a redirect URI with a scheme of its own always asks"}},
 		{name: "the device flow", client: trusted, known: ann(nil), asks: func(r *grant.Request) { r.Device = &grant.Waits{ID: "dev_1"} }, want: []string{"consent", "is asked for", "the device flow always asks"}},
 		{name: "asked to log in", client: app, known: ann(nil), asks: func(r *grant.Request) { r.Asked.Prompt = oauth.Prompt{Login: true} }, want: []string{"session", "is passed over: a new login is asked for", "prompt=login"}},
