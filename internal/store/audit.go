@@ -17,8 +17,9 @@ const (
 	maxTrace = 16 << 10
 	// maxSaid is the length at which one step's text is cut off.
 	maxSaid = 300
-	// maxDetail is the length at which a detail of an event is cut off.
-	maxDetail = 300
+	// maxDetail is the length at which a detail of an event is cut off. The longest id fits,
+	// which has 255 characters of four bytes: what is left of one may be the id of another.
+	maxDetail = 1024
 )
 
 // Record implements [audit.Store].

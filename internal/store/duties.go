@@ -23,12 +23,12 @@ func (db *DB) DutyEnded(ctx context.Context, name, said, problem string, now tim
 	if problem != "" {
 		_, err := db.writer().exec(ctx, `
 			UPDATE duties SET failed_at = $2, problem = $3, failures = failures + 1 WHERE name = $1`,
-			name, instant(now), remark(problem, maxDetail))
+			name, instant(now), remark(problem, maxSaid))
 		return err
 	}
 	_, err := db.writer().exec(ctx, `
 		UPDATE duties SET done_at = $2, problem = '', said = CASE WHEN $3 = '' THEN said ELSE $3 END WHERE name = $1`,
-		name, instant(now), remark(said, maxDetail))
+		name, instant(now), remark(said, maxSaid))
 	return err
 }
 

@@ -123,6 +123,15 @@ var groupPromises = []promise{
 		w.grouped("a") // a group of the same name is another
 		same(w, "members", w.listed(user.Filter{GroupID: "a"}, 100), "")
 	}},
+	{"the record holds the longest name, which may begin as another does", func(_ *testing.T, w *world) {
+		long := strings.Repeat("𐌰", 255)
+		w.grouped(long)
+		w.ok(w.DeleteGroup(w.ctx, long, 0, w.by()))
+		all, _, err := w.Events(w.ctx, audit.Filter{Kind: audit.GroupDeleted}, "", 2)
+		w.ok(err)
+		same(w, "events", len(all), 1)
+		same(w, "deleted is", all[0].Detail["group"], long)
+	}},
 	{"of changes at once none is lost", func(_ *testing.T, w *world) {
 		_, s := w.login("zoe")
 		_, other := w.login("yan")
