@@ -118,7 +118,7 @@ func (a *application) account(ctx context.Context, u user.User, k *keptUser) (bo
 		return true, a.t.disableUser(ctx, a.tx, byFile, a.disabled(u.ID))
 	case !disabled && before.Disabled:
 		if _, err := a.tx.exec(ctx, `
-			UPDATE users SET disabled = FALSE, disabled_by = '', updated_at = $3 WHERE tenant_id = $1 AND id = $2`,
+			UPDATE users SET disabled = FALSE, disabled_by = '', version = version + 1, updated_at = $3 WHERE tenant_id = $1 AND id = $2`,
 			a.t.id, u.ID, instant(a.now)); err != nil {
 			return false, err
 		}

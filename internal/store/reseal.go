@@ -54,20 +54,23 @@ func (r sealedRow) binding(c sealedColumn) []string {
 const resealBatch = 200
 
 // Reseal seals values anew that were not sealed under the first key secret, as many
-// as that at most, and reports whether there may be more. It may be broken off and
-// begun again, and what others write meanwhile is left as they write it.
+// as that at most, and reports whether there are more. The record has it when there are
+// none. It may be broken off and begun again, and what others write meanwhile is left as
+// they write it.
 func (db *DB) Reseal(ctx context.Context, most int, by audit.By) (done int, more bool, err error) {
 	for _, c := range sealedColumns {
 		n, err := db.resealColumn(ctx, c, most-done)
 		if done += n; err != nil {
 			return done, true, fmt.Errorf("seal %s.%s anew: %w", c.table, c.column, err)
 		}
-		if done >= most {
-			return done, true, nil
-		}
 	}
 	if done == 0 {
 		return 0, false, nil
+	}
+	if done >= most {
+		if more, err = db.stale(ctx); more || err != nil {
+			return done, true, err
+		}
 	}
 	e := by.Event(audit.Resealed)
 	e.Detail = map[string]string{"secret": db.options.Keys.IDs()[0]}
@@ -90,6 +93,17 @@ func (db *DB) resealColumn(ctx context.Context, c sealedColumn, most int) (done 
 		after = rows[len(rows)-1].key
 	}
 	return done, nil
+}
+
+// stale reports whether anything is not sealed under the first secret.
+func (db *DB) stale(ctx context.Context) (bool, error) {
+	for _, c := range sealedColumns {
+		rows, err := db.staleRows(ctx, c, make([]any, 1+len(c.key)), 1)
+		if err != nil || len(rows) > 0 {
+			return true, err
+		}
+	}
+	return false, nil
 }
 
 // staleRows returns the next values that were not sealed under the first secret, in

@@ -193,6 +193,23 @@ var resealPromises = []promise{
 		_, err = tn.Connectors(w.ctx)
 		w.ok(err)
 	}},
+	{"that everything is sealed anew is recorded once, however many values there are", func(_ *testing.T, w *world) {
+		first, second := seal.NewSecret(), seal.NewSecret()
+		o, again := w.filled(first)
+		both := again(second, first)
+		total := strings.Count(Dump(w, o.db), "01"+first.ID())
+		for _, step := range []struct {
+			most, done int
+			more       bool
+			recorded   int
+		}{{1, 1, true, 0}, {total - 1, total - 1, false, 1}, {total, 0, false, 1}} {
+			done, more, err := both.Reseal(w.ctx, step.most, w.by())
+			w.ok(err)
+			same(w, "sealed anew", done, step.done)
+			same(w, "more", more, step.more)
+			same(w, "recorded", o.events()[string(audit.Resealed)], step.recorded)
+		}
+	}},
 	{"what others write while it is sealed anew is not lost", func(_ *testing.T, w *world) {
 		first, second := seal.NewSecret(), seal.NewSecret()
 		o, again := w.filled(first)
