@@ -8,15 +8,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
 	"os"
-	"strings"
+	"slices"
 	"sync"
 	"time"
 
 	"dex/internal/app/config"
+	"dex/internal/app/process"
 	"dex/internal/base/clock"
 	"dex/internal/base/fault"
 	"dex/internal/base/outbound"
@@ -118,8 +120,11 @@ func (e *examiner) condition(ctx context.Context, db *store.DB, d *Database) {
 		d.Err = err.Error()
 		return
 	}
-	if err := db.Check(ctx); fault.Is(err, fault.Conflict) {
+	switch err := db.Check(ctx); {
+	case fault.Is(err, fault.Conflict):
 		d.TooNew = err.Error()
+	case err != nil && d.Schema >= d.Brings: // that it is too old is a finding of its own
+		d.Err = err.Error()
 	}
 }
 
@@ -128,6 +133,10 @@ const page = 500
 
 // kept reads what the database keeps of the default tenant.
 func (e *examiner) kept(ctx context.Context, db *store.DB) {
+	if err := db.Opens(ctx); err != nil {
+		e.failed("key_secrets", err)
+		return
+	}
 	t, err := db.Tenant(ctx, tenant.Default)
 	if fault.Is(err, fault.NotFound) {
 		return // nobody has started a worker yet
@@ -230,15 +239,15 @@ func (g given) Connectors(context.Context) ([]connector.Configured, error) { ret
 // noPasswords stands where our own password table would: nobody logs in here.
 type noPasswords struct{ credential.Store }
 
-// plaintext returns the first address in a connector's configuration that is spoken to
-// in the clear, beyond this machine.
+// plaintext returns the first address in a connector's configuration, by the names of
+// its settings, that is spoken to in the clear, beyond this machine.
 func plaintext(config json.RawMessage) string {
 	var members map[string]any
 	if json.Unmarshal(config, &members) != nil {
 		return ""
 	}
-	for _, v := range members {
-		text, _ := v.(string)
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		text, _ := members[name].(string)
 		if u, err := url.Parse(text); err == nil && u.Scheme == "http" && !tenant.Loopback(u.Hostname()) {
 			return text
 		}
@@ -248,26 +257,12 @@ func plaintext(config json.RawMessage) string {
 
 // ring returns the ring of the key secrets, without making one.
 func ring(s *config.Settings) (*seal.Ring, error) {
-	texts := make([]string, 0, len(s.KeySecrets))
-	for _, k := range s.KeySecrets {
-		texts = append(texts, string(k))
-	}
 	if file := s.KeyFile(); file != "" {
-		text, err := os.ReadFile(file)
-		if err != nil {
+		if _, err := os.Stat(file); err != nil {
 			return nil, err
 		}
-		texts = append(texts, strings.TrimSpace(string(text)))
 	}
-	var secrets []seal.Secret
-	for _, text := range texts {
-		one, err := seal.ParseSecret(text)
-		if err != nil {
-			return nil, err
-		}
-		secrets = append(secrets, one)
-	}
-	return seal.NewRing(secrets...)
+	return process.Keys(s.KeySecrets, s.KeyFile())
 }
 
 // secretFiles looks at the files that hold secrets.

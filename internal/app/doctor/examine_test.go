@@ -140,6 +140,17 @@ func TestTheDoctorSaysThatAKeyIsMissing(t *testing.T) {
 	}
 }
 
+func TestTheDoctorSaysThatAKeyIsAnother(t *testing.T) {
+	in := install(t, twoConnectors).started()
+	if err := os.WriteFile(filepath.Join(in.folder, "dex.db.key"), []byte("ZGV4IHRlc3RzIGRleCB0ZXN0cyBkZXggdGVzdHMgMTI=\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, facts := in.codes()
+	if !slices.Contains(got, "broken cannot-look: key_secrets") || len(facts.Failures) != 1 || !strings.Contains(facts.Failures[0].Err, "is missing") {
+		t.Errorf("found %q: %v", got, facts.Failures)
+	}
+}
+
 func TestTheDoctorSaysThatADatabaseIsAway(t *testing.T) {
 	in := install(t, "key_secrets: [\"ZGV4IHRlc3RzIGRleCB0ZXN0cyBkZXggdGVzdHMgMTI=\"]\n")
 	text, err := os.ReadFile(in.file)

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"sync"
 	"time"
 
 	"dex/internal/admin/api"
@@ -54,6 +55,7 @@ type Office struct {
 	// and may have those done here that need nothing but the database.
 	Visited bool
 
+	hiring sync.Once // of the roster: operators' requests come at any time
 	roster *duty.Roster
 }
 
@@ -100,11 +102,11 @@ func (o *Office) longest(ctx context.Context, id string) (time.Duration, error) 
 
 // Roster does the duties. There is one in a process.
 func (o *Office) Roster() *duty.Roster {
-	if o.roster == nil {
+	o.hiring.Do(func() {
 		o.roster = &duty.Roster{
 			Turns: o.DB, Record: o.DB, Duties: o.Duties(), Clock: o.clock(), Log: o.Log, Told: o.Told, Tracer: o.Tracer, Name: Name(),
 		}
-	}
+	})
 	return o.roster
 }
 
