@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"net/http"
 	"os"
 	"strings"
@@ -66,19 +67,35 @@ clients and connectors are made too, from the same YAML that dexctl apply takes.
 	f.StringVar(&b.Email, "email", "", "the administrator's mail address, by which they log in")
 	f.StringVar(&b.Username, "username", "", "their user name, if it is not the mail address")
 	f.StringVar(&b.Name, "name", "", "their full name")
-	f.StringVar(&secretFile, "secret-file", "", "the file with the one-time secret, which others cannot read")
-	f.StringVar(&passwordFile, "password-file", "", "a file with the password, which others cannot read")
+	f.StringVar(&secretFile, "secret-file", "", "the file with the one-time secret, which others cannot read; - for standard input")
+	f.StringVar(&passwordFile, "password-file", "", "a file with the password, which others cannot read; - for standard input")
 	f.StringVarP(&resources, "file", "f", "", "the first clients and connectors, as YAML; - for standard input")
 	_ = c.MarkFlagRequired("email") // the flag exists
 	return c
 }
 
-// secret reads a secret from a file, or asks for it without showing it; one that is
-// chosen now is asked for twice.
+// maxSecret is how long a secret from standard input may be.
+const maxSecret = 4096
+
+// secret reads a secret from a file or from standard input, or asks for it without
+// showing it; one that is chosen now is asked for twice.
 func (t *tool) secret(prompt, file string, chosen bool) (string, error) {
-	if file != "" {
-		text, err := ctl.ReadSecret(file)
-		return text, err
+	switch file {
+	case "":
+	case "-":
+		text, err := io.ReadAll(io.LimitReader(t.In, maxSecret+1))
+		secret := strings.TrimRight(string(text), "\r\n")
+		switch {
+		case err != nil:
+			return "", err
+		case secret == "":
+			return "", badUse("standard input is empty")
+		case len(text) > maxSecret:
+			return "", badUse("what stands in standard input is too long")
+		}
+		return secret, nil
+	default:
+		return ctl.ReadSecret(file)
 	}
 	if !t.Interactive {
 		return "", badUse("nobody is there to be asked for %q: name a file that holds it", strings.TrimRight(prompt, ": "))

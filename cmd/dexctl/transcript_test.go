@@ -5,6 +5,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -14,8 +15,10 @@ import (
 	"time"
 
 	"dex/internal/app/ctl"
+	"dex/internal/app/office"
 	"dex/internal/app/workertest"
 	"dex/internal/base/clock"
+	"dex/internal/base/secret"
 	"dex/internal/store"
 )
 
@@ -40,7 +43,7 @@ func TestTranscripts(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got := newStage(t).play(string(text))
+			got := newStage(t, filepath.Base(file)).play(string(text))
 			if *update {
 				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 					t.Fatal(err)
@@ -56,12 +59,13 @@ func TestTranscripts(t *testing.T) {
 
 // stage is a worker, somebody at a terminal, and people with browsers.
 type stage struct {
-	t      *testing.T
-	server *workertest.Server
-	home   string
-	env    map[string]string
-	names  map[string]string // of ids, in the order in which they come
-	out    bytes.Buffer
+	t        *testing.T
+	server   *workertest.Server
+	home     string
+	env      map[string]string
+	password string            // of ann
+	names    map[string]string // of ids, in the order in which they come
+	out      bytes.Buffer
 }
 
 // clientOfOurs is the client that bootstrapping makes for dexctl.
@@ -72,10 +76,14 @@ func clientOfOurs() string {
 `
 }
 
-func newStage(t *testing.T) *stage {
+func newStage(t *testing.T, play string) *stage {
 	s := &stage{t: t, home: t.TempDir(), names: map[string]string{}}
-	s.server = workertest.Start(t, workertest.Options{Clients: clientOfOurs()})
+	s.server = workertest.Start(t, workertest.Options{Clients: clientOfOurs(), Bare: play == "bootstrap.txt"})
 	s.server.SetRole(t, "ann", "owner")
+	s.password = workertest.Password
+	if play == "bootstrap.txt" { // ann is not there yet, and chooses it
+		s.password = "another long password"
+	}
 	s.env = map[string]string{"HOME": s.home, "API": s.server.Admin}
 	t.Chdir(s.home)
 	for name, text := range map[string]string{
@@ -90,7 +98,10 @@ clients:
   secret: wiki-secret
   redirect_uris: ["https://wiki.example.com/cb", "http://127.0.0.1/cb"]
 `,
-		"wrong.yaml": "issuer: login.example.com\nlissen: 0.0.0.0:5556\ndb: sqlite:dex.db\n",
+		"password":       workertest.Password + "\n",
+		"long-password":  "another long password\n",
+		"a-wrong-secret": string(secret.New(secret.FoundingPrefix)) + "\n",
+		"wrong.yaml":     "issuer: login.example.com\nlissen: 0.0.0.0:5556\ndb: sqlite:dex.db\n",
 	} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -121,6 +132,14 @@ func (s *stage) play(text string) string {
 
 // enterCommand types a command at the terminal.
 func (s *stage) enterCommand(line string) {
+	line, input := strings.TrimSpace(line), io.Reader(strings.NewReader(""))
+	if before, file, ok := strings.Cut(line, " < "); ok { // as a shell does it
+		text, err := os.ReadFile(file)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		line, input = before, bytes.NewReader(text)
+	}
 	words := strings.Fields(os.Expand(line, func(name string) string { return s.env[name] }))
 	if words[0] == "cat" { // what a file holds, for whoever reads
 		text, err := os.ReadFile(words[1])
@@ -137,9 +156,12 @@ func (s *stage) enterCommand(line string) {
 			Wait:   s.wait(&said),
 			Browse: func(_ context.Context, address string) error { go s.login(address, "ann"); return nil },
 		},
-		In: strings.NewReader(""), Out: &said,
+		In: input, Out: &said,
 	}
 	status := t.run(s.t.Context(), t.command(), words[1:])
+	if made := aMadeUser.FindStringSubmatch(said.String()); made != nil {
+		s.env["JANE"] = made[1]
+	}
 	s.out.WriteString(s.steady(said.String()))
 	if status != ctl.Done {
 		fmt.Fprintf(&s.out, "[%d]\n", status)
@@ -163,7 +185,7 @@ func (s *stage) login(address, username string) {
 	b := s.server.Browser(s.t)
 	a := b.Follow(b.Get(address))
 	if a.Has("password") {
-		a = b.SignIn(a, username, workertest.Password)
+		a = b.SignIn(a, username, s.password)
 	}
 	if a.Has("allow") { // an application on a device always asks
 		a = b.Follow(b.Submit(a.Form(s.t, "allow"), "answer", "allow"))
@@ -194,8 +216,23 @@ func (s *stage) enter(code string) {
 	b.Follow(b.Submit(a.Form(s.t, "allow"), "answer", "allow"))
 }
 
-// meanwhile does what others do: "ann logs in to app".
+// offer writes the one-time secret into a file, as an overlord does.
+func (s *stage) offer() {
+	value, _, err := office.Offer(s.t.Context(), s.server.DB, "overlord")
+	if err == nil {
+		err = os.WriteFile("bootstrap-secret", []byte(string(value)+"\n"), 0o600)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// meanwhile does what others do: "ann logs in to app", "overlord offers a secret".
 func (s *stage) meanwhile(words []string) {
+	if words[1] == "offers" {
+		s.offer()
+		return
+	}
 	who, app := words[0], s.server.Client(s.t, words[len(words)-1])
 	b := s.server.Browser(s.t)
 	a := b.SignIn(b.Follow(b.Get(app.Authorize())), who, workertest.Password)
@@ -216,12 +253,13 @@ func (s *stage) meanwhile(words []string) {
 
 // What differs from run to run.
 var (
-	anID    = regexp.MustCompile(`\b(ses|gra|evt|sec|usr)_[a-z0-9]{10,}`)
-	aKey    = regexp.MustCompile(`(?m)^[A-Za-z0-9_-]{43}\b`)
-	aSchema = regexp.MustCompile(`schema \d+`)
-	aDevice = regexp.MustCompile(`\b[A-Z]{4}-[A-Z]{4}\b`)
-	aQuery  = regexp.MustCompile(`(/authorize|/device)\?\S+`)
-	local   = regexp.MustCompile(`127\.0\.0\.1:\d{5}`)
+	anID      = regexp.MustCompile(`\b(ses|gra|evt|sec|usr)_[a-z0-9]{10,}`)
+	aMadeUser = regexp.MustCompile(`^User (usr_\S+) is made`)
+	aKey      = regexp.MustCompile(`(?m)^[A-Za-z0-9_-]{43}\b`)
+	aSchema   = regexp.MustCompile(`schema \d+`)
+	aDevice   = regexp.MustCompile(`\b[A-Z]{4}-[A-Z]{4}\b`)
+	aQuery    = regexp.MustCompile(`(/authorize|/device)\?\S+`)
+	local     = regexp.MustCompile(`127\.0\.0\.1:\d{5}`)
 )
 
 // steady replaces what differs from run to run.

@@ -79,7 +79,7 @@ func (t *tool) users() *cobra.Command {
 				done: "%s has a link, which is good for an hour, once.", once: []string{"url"},
 			},
 		},
-		more: []*cobra.Command{t.mailLink(), t.setRole(), t.setLoginNames(), t.identities(), t.unlink()},
+		more: []*cobra.Command{t.mailLink(), t.setRole(), t.setLoginNames(), t.setPassword(), t.identities(), t.unlink()},
 	}
 	return n.command(t)
 }
@@ -150,6 +150,38 @@ func (t *tool) setLoginNames() *cobra.Command {
 			return err
 		},
 	}
+}
+
+// setPassword sets a password outright, for whoever cannot be sent a link.
+func (t *tool) setPassword() *cobra.Command {
+	var file string
+	var keep bool
+	c := &cobra.Command{
+		Use:   "set-password USER",
+		Short: "Set a user's password outright",
+		Long: `set-password sets a password that you choose, and ends the user's sessions and what
+applications hold. You are asked for it twice, and it is not shown. A link is better, by
+dexctl users reset: then nobody but the person knows it.`,
+		Example: `  dexctl users set-password usr_…
+  pwgen 24 1 | dexctl users set-password usr_… --password-file -`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			password, err := t.secret("New password for "+args[0]+": ", file, true)
+			if err != nil {
+				return err
+			}
+			_, _, err = ask[struct{}](cmd.Context(), t, apiclient.Request{
+				Method: http.MethodPost, Path: apiclient.Path("users", args[0], "password"), Body: resource.NewPassword{Password: password, Keep: keep},
+			})
+			if err == nil {
+				t.say("%s has another password.", ctl.Plain(args[0]))
+			}
+			return err
+		},
+	}
+	c.Flags().StringVar(&file, "password-file", "", "a file with the password, which others cannot read; - for standard input")
+	c.Flags().BoolVar(&keep, "keep-sessions", false, "leave their sessions, and what applications hold")
+	return c
 }
 
 // identities are what somebody is known by elsewhere.
