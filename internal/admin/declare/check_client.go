@@ -43,6 +43,8 @@ func (c *checker) client(p *part, i int) {
 		f.Add(at+"id", "must not begin with %s, as accounts do: a token that the client has for itself names it where others name a person", accountPrefix)
 	case audit.IsProgram(one.ID):
 		f.Add(at+"id", "must be another: the record of what was done calls a program of ours so")
+	case !c.rules.Whole && !addressable(one.ID):
+		f.Add(at+"id", unaddressable)
 	default:
 		c.clients.take(one.ID, owner{p, "clients", i, at + "id"}, "%s has this id")
 	}

@@ -70,6 +70,8 @@ func (c *checker) user(p *part, i int) {
 	case u.ID == "":
 	case !visibleASCII(u.ID, maxName):
 		f.Add(at+"id", "must be visible ASCII characters, %d at most", maxName)
+	case !c.rules.Whole && !addressable(u.ID):
+		f.Add(at+"id", unaddressable)
 	default:
 		c.users.take(u.ID, owner{p, "users", i, at + "id"}, "%s has this id")
 	}
@@ -87,6 +89,15 @@ func (c *checker) user(p *part, i int) {
 	}
 }
 
+const unaddressable = "must have no slashes, nor be . or ..: it stands in the addresses of the administrators' API"
+
+// addressable reports whether an id can stand in an address of the administrators' API.
+// What cannot could be made, and neither disabled nor deleted there. Only a configuration
+// file may name it, for what stands in one is disabled in the file.
+func addressable(id string) bool {
+	return !strings.ContainsAny(id, `/\`) && id != "." && id != ".."
+}
+
 func (c *checker) group(p *part, i int) {
 	g, at, f := &p.Groups[i], p.at("groups", i), p.Findings
 	switch {
@@ -94,8 +105,8 @@ func (c *checker) group(p *part, i int) {
 		f.Add(at+"id", "is not set")
 	case !printable(g.ID):
 		f.Add(at+"id", "must be %d visible characters at most, without spaces around them", maxName)
-	case strings.ContainsAny(g.ID, `/\`) || g.ID == "." || g.ID == "..":
-		f.Add(at+"id", "must have no slashes: it stands in the addresses of the administrators' API")
+	case !addressable(g.ID):
+		f.Add(at+"id", unaddressable)
 	default:
 		c.groups.take(g.ID, owner{p, "groups", i, at + "id"}, "%s has this id")
 	}

@@ -102,6 +102,27 @@ func TestNoClientIsCalledAsTheRecordCallsSomethingElse(t *testing.T) {
 	}
 }
 
+// What no address of the API can name could not be disabled or deleted there.
+func TestWhatIsMadeCanStandInAnAddressOfTheAPI(t *testing.T) {
+	for _, id := range []string{"a/b", `a\b`, "..", ".", "https://app.example"} {
+		quoted := string(strict.Quote(id))
+		for what, doc := range map[string]string{
+			"clients": `{"id":` + quoted + `,"redirect_uris":["https://a.example/cb"],"secret":"hunter2hunter2"}`,
+			"users":   `{"id":` + quoted + `,"username":"ann","password_hash":"$2a$10$N9qo8uLOickgx2ZMRZoMyeIjZAgcfl7p92ldGxad68LJZdL17lhWy"}`,
+			"groups":  `{"id":` + quoted + `}`,
+		} {
+			files := Source{Data: []byte(`{"` + what + `":[` + doc + `]}`)}
+			if _, err := byAPI.ReadFiles(files); err == nil || !strings.HasPrefix(mistakes(t, err).Error(), what+"[0].id: must have no slashes") {
+				t.Errorf("%s: %s is taken: %v", what, id, err)
+			}
+			// In a configuration file it is disabled where it stands.
+			if _, err := (Rules{Whole: true}).ReadFiles(files); what != "groups" && strings.Contains(err.Error(), "slashes") {
+				t.Errorf("%s: %s in a configuration file: %v", what, id, err)
+			}
+		}
+	}
+}
+
 func TestOnlyATrustedClientMayAskForScopesOfTheAdministratorsAPI(t *testing.T) {
 	for _, test := range []struct{ name, scopes, more, want string }{
 		{"of an application of one's own", "openid, dex:users:read", "trusted: true", ""},
