@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -27,7 +30,39 @@ func plain(text []byte) error {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("something follows after its end")
 	}
+	if halved(text) {
+		return errors.New("it holds half of a character, \\ud800 to \\udfff without the other half")
+	}
 	return nil
+}
+
+// halved reports whether a JSON text, which is known to be one, writes half of a pair of
+// surrogates. encoding/json reads each such half as the same replacement character: of two
+// names that differ it would make one.
+func halved(text []byte) bool {
+	for i := 0; i < len(text); i++ {
+		if text[i] != '\\' {
+			continue
+		}
+		if i++; text[i] != 'u' {
+			continue
+		}
+		first := unit(text[i+1:])
+		if i += 4; !utf16.IsSurrogate(first) {
+			continue
+		}
+		if !bytes.HasPrefix(text[i+1:], []byte(`\u`)) || utf16.DecodeRune(first, unit(text[i+3:])) == unicode.ReplacementChar {
+			return true
+		}
+		i += 6
+	}
+	return false
+}
+
+// unit reads the four digits of an escape.
+func unit(digits []byte) rune {
+	n, _ := strconv.ParseUint(string(digits[:4]), 16, 16) // they are digits
+	return rune(n)
 }
 
 // value reads the next value.
