@@ -119,6 +119,9 @@ func (f *follower) follow(ctx context.Context) error {
 	f.since = began
 	for first := true; ; first = false {
 		events, err := f.news(ctx)
+		if errors.Is(err, context.Canceled) {
+			return nil // that is how it ends
+		}
 		if err != nil {
 			return err
 		}
@@ -131,7 +134,7 @@ func (f *follower) follow(ctx context.Context) error {
 			}
 		}
 		if err := f.tool.Wait(ctx, followPause); errors.Is(err, context.Canceled) {
-			return nil // that is how it ends
+			return nil
 		} else if err != nil {
 			return err
 		}

@@ -64,3 +64,23 @@ func TestTheRecordIsFollowed(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
 	}
 }
+
+func TestFollowingTheRecordEndsInPeaceEvenWhileTheServerIsAsked(t *testing.T) {
+	ctx, interrupt := context.WithCancel(t.Context())
+	asked := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if asked++; asked > 1 {
+			interrupt()
+			<-r.Context().Done()
+		}
+		_ = json.NewEncoder(w).Encode(resource.List[resource.Event]{})
+	}))
+	defer server.Close()
+	var errs bytes.Buffer
+	tool := &tool{Out: &errs, World: ctl.World{Clock: &clock.Fake{}, Err: &errs, Getenv: func(name string) string {
+		return map[string]string{ctl.EnvAPI: server.URL, ctl.EnvToken: "given", ctl.EnvConfig: filepath.Join(t.TempDir(), "c")}[name]
+	}}}
+	if status := tool.run(ctx, tool.command(), []string{"audit", "list", "--follow"}); status != ctl.Done || errs.Len() > 0 {
+		t.Errorf("status %d, %s", status, errs.String())
+	}
+}
