@@ -189,6 +189,7 @@ func tellDeed(b *strings.Builder, d backup.Deed) {
 	}
 }
 
+// source is where a command finds the configuration of the servers.
 func source(cmd *cobra.Command) config.Source {
 	return config.Source{Flags: cmd.Flags(), Environ: os.Environ()}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -72,7 +71,7 @@ It ends with exit code 3 if anything is found at or above --fail-on.`,
 // examine gathers the facts, from here or by the API.
 func (t *tool) examine(cmd *cobra.Command) (doctor.Facts, error) {
 	if cmd.Flags().Changed("config") || cmd.Flags().Changed("db") {
-		return doctor.Examine(cmd.Context(), config.Source{Flags: cmd.Flags(), Environ: os.Environ()}, t.Clock), nil
+		return doctor.Examine(cmd.Context(), source(cmd), t.Clock), nil
 	}
 	target, err := t.target()
 	if err != nil {
@@ -140,7 +139,7 @@ func tell(w io.Writer, found []doctor.Finding) error {
 		}
 		fmt.Fprintf(&b, "Found: %s.\n", strings.Join(parts, ", "))
 	}
-	_, err := io.WriteString(w, strings.TrimPrefix(b.String(), "\n"))
+	_, err := io.WriteString(w, b.String())
 	return err
 }
 

@@ -156,8 +156,8 @@ func (t *tool) openEditor(ctx context.Context, file string) error {
 // title begins a sentence with a word.
 func title(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
 
-// asJSON is what the form of a noun without read-only members is made by: the thing as
-// the API shows it, less the members of those names.
+// without makes the form of a noun that has members which nobody writes: the thing as the
+// API shows it, less the members of those names.
 func without[T any](names ...string) func(T) any {
 	return func(item T) any {
 		text, err := json.Marshal(item)

@@ -140,9 +140,7 @@ func (t *tool) outbox() *cobra.Command {
 		},
 		filters: []filter{{flag: "dead", query: "dead", usage: "only those that were given up", values: []string{"true", "false"}}},
 		acts: []act{
-			{verb: "retry", short: "Try to deliver a message at once, as if for the first time", done: "%s is tried again.", call: func(id string) apiclient.Request {
-				return apiclient.Request{Method: http.MethodPost, Path: apiclient.Path("outbox", id, "retry")}
-			}},
+			{verb: "retry", short: "Try to deliver a message at once, as if for the first time", done: "%s is tried again.", call: posts("outbox", "retry")},
 			{verb: "drop", short: "Throw a message away", done: "%s is gone.", asks: "Throw %s away, undelivered?", call: func(id string) apiclient.Request {
 				return apiclient.Request{Method: http.MethodDelete, Path: apiclient.Path("outbox", id)}
 			}},

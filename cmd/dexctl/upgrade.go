@@ -3,12 +3,10 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"dex/internal/app/config"
 	"dex/internal/app/ctl"
 	"dex/internal/app/upgrade"
 )
@@ -26,7 +24,7 @@ changes nothing. Ask it with the dexctl of the version that you are about to ins
 It ends with exit code 3 if a rolling upgrade is not possible.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			facts, err := upgrade.Examine(cmd.Context(), config.Source{Flags: cmd.Flags(), Environ: os.Environ()})
+			facts, err := upgrade.Examine(cmd.Context(), source(cmd))
 			if err != nil {
 				return err
 			}

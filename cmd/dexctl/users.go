@@ -22,26 +22,14 @@ func who() []column[resource.User] {
 		{title: "EMAIL", of: func(u resource.User) string { return u.Email }},
 		{title: "NAME", of: func(u resource.User) string { return cut(u.Name, 40) }},
 		{title: "ROLE", of: func(u resource.User) string { return u.Role }},
-		{title: "STATE", of: enabledOrNot},
+		{title: "STATE", of: func(u resource.User) string { return state(u.Disabled) }},
 		{title: "GROUPS", of: func(u resource.User) string { return strings.Join(u.Groups, " ") }, wide: true},
 		{title: "MANAGED BY", of: func(u resource.User) string { return u.ManagedBy }, wide: true},
 		{title: "SINCE", of: func(u resource.User) string { return when(u.CreatedAt) }, wide: true},
 	}
 }
 
-func enabledOrNot(u resource.User) string {
-	if u.Disabled {
-		return "disabled"
-	}
-	return "enabled"
-}
-
 func (t *tool) users() *cobra.Command {
-	at := func(verb string) func(id string) apiclient.Request {
-		return func(id string) apiclient.Request {
-			return apiclient.Request{Method: http.MethodPost, Path: apiclient.Path("users", id, verb)}
-		}
-	}
 	n := noun[resource.User]{
 		one: "user", many: "users", aliases: []string{"user"}, short: "People, and the accounts that they have here",
 		path: "/users", id: func(u resource.User) string { return u.ID }, columns: who(),
@@ -68,8 +56,8 @@ func (t *tool) users() *cobra.Command {
 			"identities", "password_set_at", "last_login_at", "version", "created_at", "updated_at"),
 		removable: true, loses: "All that they have goes with the account, and its id is never given out again.",
 		acts: []act{
-			{verb: "disable", short: "Keep a user out, and end what they have", call: at("disable"), done: "%s is out: nothing of theirs counts any more."},
-			{verb: "enable", short: "Let a user log in again", call: at("enable"), done: "%s can log in again."},
+			{verb: "disable", short: "Keep a user out, and end what they have", call: posts("users", "disable"), done: "%s is out: nothing of theirs counts any more."},
+			{verb: "enable", short: "Let a user log in again", call: posts("users", "enable"), done: "%s can log in again."},
 			{
 				verb: "invite", short: "Make a link by which a new user chooses a password", call: func(id string) apiclient.Request { return linkRequest(id, "invite", false) },
 				done: "%s has an invitation, which is good for a week, once.", once: []string{"url"},

@@ -16,6 +16,7 @@ func scanID(s scanner) (id string, err error) { return id, s.Scan(&id) }
 // groupsOfFiles reads the groups that files manage, and those that are named, with who
 // is in them.
 func (t *Tenant) groupsOfFiles(ctx context.Context, h hand, named []string) ([]inventory.Group, error) {
+	// The second condition is that of the index.
 	rows, err := h.query(ctx, `
 		SELECT id FROM user_groups WHERE tenant_id = $1 AND managed_by = 'apply' AND managed_by <> 'api'`, t.id)
 	managed, err := collect(rows, err, scanID)
@@ -53,7 +54,7 @@ func only(lists ...[]string) []string {
 // ids or by what they log in with.
 func (t *Tenant) peopleOfFiles(ctx context.Context, h hand, named inventory.Named) ([]inventory.Person, error) {
 	rows, err := h.query(ctx, `
-		SELECT id FROM users WHERE tenant_id = $1 AND managed_by = 'apply' AND managed_by <> ''`, t.id)
+		SELECT id FROM users WHERE tenant_id = $1 AND managed_by = 'apply' AND managed_by <> ''`, t.id) // so is the second here
 	ids, err := collect(rows, err, scanID)
 	if err != nil {
 		return nil, err

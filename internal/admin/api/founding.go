@@ -3,14 +3,12 @@ package api
 import (
 	"cmp"
 	"context"
-	"errors"
 	"net/http"
 
 	"dex/internal/admin/declare"
 	"dex/internal/admin/resource"
 	"dex/internal/base/fault"
 	"dex/internal/base/secret"
-	"dex/internal/base/strict"
 	"dex/internal/connector"
 	"dex/internal/connector/founding"
 	"dex/internal/domain/audit"
@@ -64,7 +62,7 @@ func (f Founding) bootstrap(ctx context.Context, c *Call, in *struct{ Body resou
 func (f Founding) plan(ctx context.Context, b resource.Bootstrap, by audit.By) (founding.Founding, error) {
 	all, err := declare.ReadFiles(declare.Source{Data: b.Resources})
 	if err != nil {
-		return founding.Founding{}, within("resources", err)
+		return founding.Founding{}, mistaken(err, "resources")
 	}
 	if len(all.Users) > 0 || len(all.Groups) > 0 {
 		return founding.Founding{}, wrongField("resources", "may hold clients and connectors; people and groups are for the administrator to make")
@@ -149,18 +147,5 @@ func admin(b resource.Bootstrap, local string) (user.New, error) {
 func wrongField(name, message string) *resource.Problem {
 	p := resource.NewProblem(http.StatusUnprocessableEntity, resource.Invalid, "The request breaks a rule.")
 	p.Errors = []resource.Mistake{{Location: "body." + name, Message: message}}
-	return p
-}
-
-// within says what is wrong with what was declared in a member of the body.
-func within(name string, err error) error {
-	all, ok := errors.AsType[strict.Mistakes](err)
-	if !ok {
-		return err
-	}
-	p := resource.NewProblem(http.StatusUnprocessableEntity, resource.Invalid, "The request breaks %d rules.", len(all))
-	for _, m := range all {
-		p.Errors = append(p.Errors, resource.Mistake{Location: "body." + strict.Join(name, m.Path), Message: m.Message})
-	}
 	return p
 }

@@ -109,11 +109,9 @@ func (s Users) list(ctx context.Context, c *Call, in *userFilter) (*Answer[resou
 	if err != nil {
 		return nil, err
 	}
-	f := user.Filter{Text: in.Text, Role: in.Role, GroupID: in.Group, ConnectorID: in.Connector, ManagedBy: in.ManagedBy}
-	if in.State != "" {
-		f.Disabled = new(in.State == "disabled")
-	}
-	some, next, err := kept.Users(ctx, f, after, in.Limit)
+	some, next, err := kept.Users(ctx, user.Filter{
+		Text: in.Text, Role: in.Role, GroupID: in.Group, ConnectorID: in.Connector, ManagedBy: in.ManagedBy, Disabled: isDisabled(in.State),
+	}, after, in.Limit)
 	if err != nil {
 		return nil, err
 	}

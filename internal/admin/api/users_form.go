@@ -256,7 +256,7 @@ func (s Users) setLoginNames(ctx context.Context, c *Call, in *struct {
 	for i, name := range in.Body.LoginNames {
 		canonical, err := credential.Canonical(name)
 		if err != nil {
-			return nil, wrongly(at("login_names", i), "cannot serve to log in: letters of one script, digits and signs, without invisible ones")
+			return nil, wrongly(at("login_names", i), "This cannot serve to log in: letters of one script, digits and signs do, without invisible ones.")
 		}
 		e.Local.LoginNames = append(e.Local.LoginNames, canonical)
 	}

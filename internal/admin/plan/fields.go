@@ -15,7 +15,7 @@ import (
 
 // clientFields are what differs between two clients, as they are declared.
 func clientFields(before, after client.Registered) []Field {
-	fields := differences(members(declareClient(before.Client)), members(declareClient(after.Client)), "")
+	fields := differences(members(declareClient(before.Client)), members(declareClient(after.Client)))
 	if !slices.Equal(before.Secrets, after.Secrets) {
 		f := Field{Name: "secrets", After: "(changed)"}
 		switch {
@@ -42,7 +42,7 @@ func declareClient(c client.Client) any {
 
 // connectorFields are what differs between two connectors, as they are declared.
 func connectorFields(before, after connector.Configured, kinds []connector.Kind) []Field {
-	fields := differences(declareConnector(before, kinds), declareConnector(after, kinds), "")
+	fields := differences(declareConnector(before, kinds), declareConnector(after, kinds))
 	secrets := map[string]bool{}
 	for _, k := range kinds {
 		for _, name := range k.Secrets {
@@ -106,8 +106,8 @@ func parsed(text json.RawMessage) map[string]json.RawMessage {
 	return all
 }
 
-// differences are the members that differ, in the order of their names, the id first.
-func differences(before, after map[string]json.RawMessage, under string) (fields []Field) {
+// differences are the members that differ, in the order of their names, but for the id.
+func differences(before, after map[string]json.RawMessage) (fields []Field) {
 	names := map[string]bool{}
 	for name := range before {
 		names[name] = true
@@ -118,7 +118,7 @@ func differences(before, after map[string]json.RawMessage, under string) (fields
 	delete(names, "id")
 	for _, name := range slices.Sorted(maps.Keys(names)) {
 		if !equal(before[name], after[name]) {
-			fields = append(fields, Field{Name: under + name, Before: shown(before[name]), After: shown(after[name])})
+			fields = append(fields, Field{Name: name, Before: shown(before[name]), After: shown(after[name])})
 		}
 	}
 	return fields

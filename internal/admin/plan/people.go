@@ -180,7 +180,7 @@ func outgrown(before inventory.Person, want declare.Account) (names []string) {
 // personFields are what differs between somebody and what is wanted of them, as they
 // are declared. A password that no file gives is left alone.
 func personFields(before inventory.Person, want declare.Account) []Field {
-	fields := differences(members(declarePerson(before.User, before.Profile)), members(declarePerson(want.User, want.Profile)), "")
+	fields := differences(members(declarePerson(before.User, before.Profile)), members(declarePerson(want.User, want.Profile)))
 	if want.PasswordHash != "" && want.PasswordHash != before.Declared {
 		f := Field{Name: "password_hash", After: "(changed)"}
 		if before.PasswordAt.IsZero() {

@@ -4,8 +4,8 @@
 //
 // What the files leave out stays, unless it is to be pruned; then it goes if it came of
 // such files, and not if somebody has made it by hand or the servers' own configuration
-// declares it. Nobody's account goes: it is disabled. Secrets are not told: one that is left out stays, and of one that is
-// given the plan says that it changes.
+// declares it. Nobody's account goes: it is disabled. Secrets are not told: one that is
+// left out stays, and of one that is given the plan says that it changes.
 package plan
 
 import (

@@ -1,7 +1,7 @@
 // Package ctl is what dexctl does around its commands: which server it speaks to,
 // who it is there, and how it stays logged in.
 //
-// A context names a server. [Find] puts together what flags, the environment and
+// A context names a server. [World.Find] puts together what flags, the environment and
 // the file of contexts say of it; [World.Login] gets tokens for it, and a [Source]
 // keeps them fresh, however many dexctl run at the same time.
 package ctl

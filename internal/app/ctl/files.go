@@ -55,7 +55,7 @@ func readPrivate(name string, limit int64) ([]byte, error) {
 	case info.Size() > limit:
 		return nil, fmt.Errorf("%s is larger than what it should hold", name)
 	case openToOthers(info):
-		return nil, fmt.Errorf("%s can be read by others on this machine (its mode is %04o). Take that away by chmod 600 %s; if others may have read it, log out and in again", name, info.Mode().Perm(), name)
+		return nil, fmt.Errorf("%s can be read by others on this machine (its mode is %04o). Take that away by chmod 600 %s; if others may have read it, have another made", name, info.Mode().Perm(), name)
 	}
 	return os.ReadFile(name)
 }

@@ -16,6 +16,7 @@ import (
 	"go.yaml.in/yaml/v4/plugin/loaderlimits"
 
 	"dex/internal/admin/resource"
+	"dex/internal/base/strict"
 )
 
 // Form is something that an operator has written: what is sent, and where each part of
@@ -146,7 +147,7 @@ func (r *formReader) section(b *bytes.Buffer, n *yaml.Node, path string, depth i
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.Write(quoted(name.Value))
+		b.Write(strict.Quote(name.Value))
 		b.WriteByte(':')
 		if err := r.write(b, value, strings.TrimPrefix(path+"."+name.Value, "."), depth+1, f); err != nil {
 			return err
@@ -180,7 +181,7 @@ func (r *formReader) value(b *bytes.Buffer, n *yaml.Node) error {
 		}
 		b.WriteString(n.Value)
 	case "!!str", "!!timestamp":
-		b.Write(quoted(n.Value))
+		b.Write(strict.Quote(n.Value))
 	default:
 		return r.wrong(n, "the tag %s has no meaning here", n.ShortTag())
 	}
@@ -189,14 +190,6 @@ func (r *formReader) value(b *bytes.Buffer, n *yaml.Node) error {
 
 // jsonNumber is a number as JSON writes it, RFC 8259 section 6.
 var jsonNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$`)
-
-func quoted(text string) []byte {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	_ = enc.Encode(text) // a string can always be encoded
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-}
 
 // FormOf is a form that stands in no file.
 func FormOf(text json.RawMessage) Form { return Form{JSON: text} }
@@ -259,7 +252,7 @@ func Without(text json.RawMessage, names ...string) (json.RawMessage, error) {
 		if b.Len() > 1 {
 			b.WriteByte(',')
 		}
-		b.Write(quoted(text))
+		b.Write(strict.Quote(text))
 		b.WriteByte(':')
 		b.Write(value)
 	}

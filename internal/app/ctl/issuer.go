@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"dex/internal/admin/resource"
 	"dex/internal/base/fault"
 	"dex/internal/base/outbound"
 )
@@ -48,13 +49,6 @@ func (t Target) HTTP() (*http.Client, error) {
 	return outbound.New(outbound.Options{AllowPrivate: everywhere, Timeout: callTimeout, Connect: 10 * time.Second, MaxBody: maxAnswer, RootCAs: roots}), nil
 }
 
-// resourceMetadata is how an API says whose tokens it takes, RFC 9728 section 2.
-type resourceMetadata struct {
-	Resource             string   `json:"resource"`
-	AuthorizationServers []string `json:"authorization_servers"`
-	Scopes               []string `json:"scopes_supported"`
-}
-
 // issuerMetadata is what of a provider's description a login needs, RFC 8414
 // section 2 and RFC 8628 section 4.
 type issuerMetadata struct {
@@ -75,9 +69,6 @@ type authority struct {
 	client *http.Client
 }
 
-// protectedResource is where an API describes itself, RFC 9728 section 3.
-const protectedResource = "/.well-known/oauth-protected-resource"
-
 // authority asks the API of a target who its issuer is, and the issuer where its
 // endpoints are.
 func (t Target) authority(ctx context.Context) (authority, error) {
@@ -85,14 +76,14 @@ func (t Target) authority(ctx context.Context) (authority, error) {
 	if err != nil {
 		return authority{}, err
 	}
-	var api resourceMetadata
-	if err := getJSON(ctx, client, wellKnown(t.API, protectedResource), "", &api); err != nil {
+	var api resource.Protected
+	if err := getJSON(ctx, client, wellKnown(t.API, resource.Metadata), "", &api); err != nil {
 		return authority{}, fmt.Errorf("ask %s whose tokens it takes: %w", t.API, err)
 	}
-	if len(api.AuthorizationServers) == 0 {
+	if len(api.Issuers) == 0 {
 		return authority{}, fmt.Errorf("%s does not say whose tokens it takes; is it the administrators' API of dex (admin_listen)?", t.API)
 	}
-	a, err := issuerAt(ctx, client, api.AuthorizationServers[0])
+	a, err := issuerAt(ctx, client, api.Issuers[0])
 	a.scopes = api.Scopes
 	return a, err
 }
@@ -142,8 +133,8 @@ func checkEndpoint(address string) error {
 	return err
 }
 
-// wanted are the scopes to ask for: those of the API as far as the issuer has them,
-// of which it grants what the person's role has.
+// wanted are the scopes to ask for: those that the API knows of, of which the issuer
+// grants what the person's role, or the client, has.
 func (a authority) wanted(person bool) string {
 	var scopes []string
 	if person {

@@ -13,8 +13,7 @@ import (
 	"dex/internal/base/fault"
 )
 
-// Token is what a login has brought, as it is kept. The names of people stand in it
-// for [whoami] alone; nothing is decided by them.
+// Token is what a login has brought, as it is kept.
 type Token struct {
 	API          string    `json:"api"` // where it may be sent
 	Issuer       string    `json:"issuer"`
