@@ -55,6 +55,17 @@ var leasePromises = []promise{
 			same(w, fmt.Sprintf("seen by another, change %d", i), w.standing(second.Tenant), fmt.Sprint(disabled, disabled, disabled))
 		}
 	}},
+	{"who waits for other processes at the end of many changes is told if it was too short", func(_ *testing.T, w *world) {
+		w.ok(w.db.Settle(w.ctx, time.Nanosecond))
+		gone, leave := context.WithCancel(w.ctx)
+		leave()
+		err := w.db.Settle(gone, longLease)
+		if URL(w, w.db) == "sqlite::memory:" { // nobody else can have it open
+			w.ok(err)
+			return
+		}
+		w.refuses(fault.Unavailable, err)
+	}},
 	{"what is changed here is seen here at once", func(_ *testing.T, w *world) {
 		db := w.another(WithLease(longLease))
 		tn := Tenant(w, db)
