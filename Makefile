@@ -19,12 +19,19 @@ GOLDEN = $(shell grep -rlE --include='*_test.go' '"update"|dex/test/golden"' cmd
 # The packages whose tests open a database, and the end-to-end tests, which start
 # programs that do.
 DATABASE = $(shell go list -test -f '{{.ImportPath}} {{join .Deps " "}} ' ./... | sed -nE 's,^([^ ]+)\.test .*dex/internal/store .*,\1,p') \
-	$(shell go list ./test/e2e/... ./test/foreign/... ./test/fault/... 2>/dev/null)
+	$(shell go list ./test/e2e/... 2>/dev/null)
 
 # With the race detector on every package but those that are translated from C, or
 # only calculate: they share nothing, and under the detector they would take four
-# fifths of all the time. make check vets.
-RACE = -race -vet=off -timeout 15m $(foreach p,modernc.org/sqlite/lib modernc.org/libc golang.org/x/crypto/argon2 golang.org/x/crypto/blake2b,-gcflags=$(p)=-race=false)
+# fifths of all the time.
+RACE = -race $(foreach p,modernc.org/sqlite/lib modernc.org/libc golang.org/x/crypto/argon2 golang.org/x/crypto/blake2b,-gcflags=$(p)=-race=false)
+
+# make check vets, and nobody debugs what these tests are built to.
+TEST = go test -vet=off -ldflags=-w -timeout 15m
+
+# On PostgreSQL the detector is on where connections are shared: elsewhere it saw the
+# same code on SQLite.
+SHARING = dex/internal/store dex/test/acceptance
 
 ## run: dex with a demo application on http://127.0.0.1:5555, all in memory;
 ##      make run CONFIG=examples/dex.yaml keeps a database in ./var instead
@@ -51,8 +58,8 @@ stack-stop:
 	@mkdir -p .tools && go build -o .tools/stack ./test/stack
 	@.tools/stack $(ARGS) stop
 
-## test: every test with the race detector on, on SQLite and again on PostgreSQL,
-##       in the browser and with foreign relying parties; installs what it needs
+## test: every test on SQLite, with the race detector, and again on PostgreSQL, in the
+##       browser and with foreign relying parties; installs what it needs
 .PHONY: test
 test: .tools/withpostgres
 	@test/setup system
@@ -62,9 +69,10 @@ test: .tools/withpostgres
 .PHONY: test-here
 test-here:
 	@echo '== Every package, on SQLite'
-	DEX_TEST_DB=sqlite go test $(RACE) $(TESTFLAGS) ./...
+	DEX_TEST_DB=sqlite $(TEST) $(RACE) $(TESTFLAGS) ./...
 	@echo '== Every package with a database, on PostgreSQL'
-	@DEX_TEST_DB=postgres go test $(RACE) $(TESTFLAGS) $(sort $(DATABASE))
+	@DEX_TEST_DB=postgres $(TEST) $(RACE) $(TESTFLAGS) $(SHARING)
+	@DEX_TEST_DB=postgres $(TEST) $(TESTFLAGS) $(filter-out $(SHARING),$(sort $(DATABASE)))
 
 ## quick: every test that needs no other program, on SQLite, without the detector
 .PHONY: quick
