@@ -17,7 +17,7 @@ ARGS      ?=
 GOLDEN = $(shell grep -rlE --include='*_test.go' '"update"|dex/test/golden"' cmd internal web api test examples 2>/dev/null | xargs -r -n1 dirname | sort -u | sed 's,^,./,')
 
 # The packages whose tests open a database, and the end-to-end tests, which start
-# programs that do.
+# programs that do. dex/test/fault has servers of its own, and runs once.
 DATABASE = $(shell go list -test -f '{{.ImportPath}} {{join .Deps " "}} ' ./... | sed -nE 's,^([^ ]+)\.test .*dex/internal/store .*,\1,p') \
 	$(shell go list ./test/e2e/... 2>/dev/null)
 
@@ -72,7 +72,7 @@ test-here:
 	DEX_TEST_DB=sqlite $(TEST) $(RACE) $(TESTFLAGS) ./...
 	@echo '== Every package with a database, on PostgreSQL'
 	@DEX_TEST_DB=postgres $(TEST) $(RACE) $(TESTFLAGS) $(SHARING)
-	@DEX_TEST_DB=postgres $(TEST) $(TESTFLAGS) $(filter-out $(SHARING),$(sort $(DATABASE)))
+	@DEX_TEST_DB=postgres $(TEST) $(TESTFLAGS) $(filter-out $(SHARING) dex/test/fault,$(sort $(DATABASE)))
 
 ## quick: every test that needs no other program, on SQLite, without the detector
 .PHONY: quick
