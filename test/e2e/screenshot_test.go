@@ -3,19 +3,29 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/chromedp"
 
 	"dex/examples/app"
+	"dex/internal/domain/role"
+	"dex/test/program"
 )
 
 // maxPicture keeps the repository small.
 const maxPicture = 120 << 10
+
+// How high a picture is at most: as one looks at it in a page, or the whole of a long one.
+const (
+	high = 960
+	tall = 1280
+)
 
 // looks are how each page is taken, by what is added to its name.
 var looks = map[string]look{
@@ -36,13 +46,14 @@ func TestScreenshots(t *testing.T) {
 	for suffix, look := range looks {
 		t.Run("look"+suffix, func(t *testing.T) {
 			c := camera{tab: newTab(t, look), look: look, suffix: suffix, dir: dir}
-			dex := newSite(t)
+			dex, admin := newSite(t), program.FreeAddress(t)
 			notes := serveApp(t, func(url string) app.Config {
 				dex.configure(portrait(url))
-				dex.start()
+				start(t, dex.url, "--config", dex.file, "--db", dex.db, "--admin-listen", admin)
 				return app.Config{Issuer: dex.url, ClientID: "notes", ClientSecret: "notes-secret", BaseURL: url}
 			})
 			c.walk(dex.url, notes)
+			c.account(helpdesk{t, dex.url, "http://" + admin + "/api/v1"})
 		})
 	}
 }
@@ -58,7 +69,7 @@ connectors:
     name: Partner Inc.
     config: {issuer: "https://accounts.partner.example", client_id: example, client_secret: example-secret}
 users:
-  - {id: ann, username: ann, email: ann@example.com, email_verified: true, name: Ann Archer, groups: [admins, staff], password: ann-likes-dex}
+  - {id: ann, username: ann, email: ann@example.com, email_verified: true, name: Ann Archer, groups: [admins, staff], role: owner, password: ann-likes-dex}
 clients:
   - id: notes
     name: Notes
@@ -72,7 +83,14 @@ clients:
     public: true
     grant_types: ["urn:ietf:params:oauth:grant-type:device_code"]
     scopes: [openid, profile]
-`, notes, app.CallbackPath, app.LoggedOutPath)
+  - id: console
+    name: Console
+    public: true
+    trusted: true
+    redirect_uris: ["%[1]s%[2]s"]
+    scopes: [openid, profile, email, groups, "%[4]s"]
+  - {id: helpdesk, name: Helpdesk, secret: helpdesk-secret, auth_method: client_secret_post, trusted: true, grant_types: [client_credentials], scopes: ["%[5]s", "%[6]s"]}
+`, notes, app.CallbackPath, app.LoggedOutPath, strings.Join(role.All(), `", "`), role.Links, role.Write(role.Users))
 }
 
 // camera takes a picture of each page that its tab comes to.
@@ -82,13 +100,15 @@ type camera struct {
 	suffix, dir string
 }
 
-func (c camera) take(name string) {
+func (c camera) take(name string) { c.t.Helper(); c.takeUpTo(high, name) }
+
+func (c camera) takeUpTo(height int64, name string) {
 	c.t.Helper()
 	if c.dir == "" {
 		return
 	}
 	// As high as the page, within reason, and back again.
-	c.do(chromedp.EmulateViewport(c.look.width, min(max(c.look.height, ask[int64](c.tab, `document.documentElement.scrollHeight`)), 960)))
+	c.do(chromedp.EmulateViewport(c.look.width, min(max(c.look.height, ask[int64](c.tab, `document.documentElement.scrollHeight`)), height)))
 	defer c.do(chromedp.EmulateViewport(c.look.width, c.look.height))
 	picture, err := chromedp.Run(c.ctx, chromedp.CaptureScreenshot())
 	if err != nil {
@@ -123,6 +143,13 @@ func (c camera) walk(dex, notes string) {
 	c.click("allow", "claims")
 	c.take("app-account")
 
+	c.open(dex + "/authorize?" + url.Values{
+		"client_id": {"console"}, "redirect_uri": {notes + app.CallbackPath}, "response_type": {"code"}, "prompt": {"consent"},
+		"scope": {"openid profile email " + role.All().String()}, "code_challenge": {strings.Repeat("c", 43)}, "code_challenge_method": {"S256"},
+	}.Encode())
+	c.await("allow")
+	c.takeUpTo(tall, "consent-administrator")
+
 	c.device(dex)
 
 	c.open(dex)
@@ -144,25 +171,117 @@ func (c camera) walk(dex, notes string) {
 	c.take("error")
 }
 
-// device lets a device in.
+// device lets a device in, and turns another away.
 func (c camera) device(dex string) {
 	c.t.Helper()
-	answer, err := http.PostForm(dex+"/device_authorization", url.Values{"client_id": {"television"}, "scope": {"openid profile"}})
-	if err != nil {
-		c.t.Fatal(err)
+	c.open(dex + "/device")
+	c.await("user_code")
+	c.fill("user_code", "BCDF-GHJK")
+	c.click("submit", "problem")
+	c.take("device-wrong")
+	for _, says := range []struct{ answer, page string }{{"deny", "device-denied"}, {"allow", "device-approved"}} {
+		c.open(waiting(c.t, dex))
+		c.await("user_code")
+		c.take("device-enter")
+		c.click("submit", "warning")
+		c.take("device-confirm")
+		c.click(says.answer, "answered")
+		c.take(says.page)
 	}
-	defer func() { _ = answer.Body.Close() }()
+}
+
+// waiting has a device wait for somebody, and returns where they go.
+func waiting(t testing.TB, dex string) string {
+	t.Helper()
 	var waits struct {
 		Page string `json:"verification_uri_complete"`
 	}
-	if err := json.NewDecoder(answer.Body).Decode(&waits); err != nil || waits.Page == "" {
-		c.t.Fatalf("the device is told nothing: %d, %v", answer.StatusCode, err)
+	post(t, dex+"/device_authorization", url.Values{"client_id": {"television"}, "scope": {"openid profile"}}, &waits)
+	if waits.Page == "" {
+		t.Fatal("the device is told nothing")
 	}
-	c.open(waits.Page)
-	c.await("user_code")
-	c.take("device-enter")
-	c.click("submit", "warning")
-	c.take("device-confirm")
-	c.click("allow", "answered")
-	c.take("device-approved")
+	return waits.Page
+}
+
+// account goes past the pages on which somebody chooses a password.
+func (c camera) account(help helpdesk) {
+	c.t.Helper()
+	var ben struct {
+		ID string `json:"id"`
+	}
+	help.ask("/users", `{"username": "ben", "email": "ben@example.com", "name": "Ben Baker"}`, &ben)
+	var invitation, reset struct {
+		URL string `json:"url"`
+	}
+	help.ask("/users/"+ben.ID+"/invite", "", &invitation)
+	c.open(invitation.URL)
+	c.await("again")
+	c.take("account-invite")
+	c.fill("password", "a meadow at noon", "again", "a meadow at night")
+	c.click("submit", "problem")
+	c.take("account-problem")
+	c.fill("password", "a meadow at noon", "again", "a meadow at noon")
+	c.click("submit", "home")
+	c.take("account-done")
+	c.open(invitation.URL)
+	c.await("home")
+	c.take("account-over")
+	help.ask("/users/"+ben.ID+"/reset", "", &reset)
+	c.open(reset.URL)
+	c.await("again")
+	c.take("account-reset")
+}
+
+// helpdesk is a program that may make people and send them links.
+type helpdesk struct {
+	t        testing.TB
+	dex, api string
+}
+
+// ask asks the administrators' API.
+func (h helpdesk) ask(path, body string, into any) {
+	h.t.Helper()
+	var token struct {
+		Value string `json:"access_token"`
+	}
+	post(h.t, h.dex+"/token", url.Values{
+		"grant_type": {"client_credentials"}, "client_id": {"helpdesk"}, "client_secret": {"helpdesk-secret"}, "scope": {role.Links + " " + role.Write(role.Users)},
+	}, &token)
+	req, err := http.NewRequestWithContext(h.t.Context(), http.MethodPost, h.api+path, strings.NewReader(body))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token.Value)
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	send(h.t, req, into)
+}
+
+// post posts a form, and reads the answer.
+func post(t testing.TB, address string, form url.Values, into any) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader(form.Encode()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	send(t, req, into)
+}
+
+// send sends a request, and reads the answer.
+func send(t testing.TB, req *http.Request, into any) {
+	t.Helper()
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil || answer.StatusCode >= http.StatusBadRequest {
+		t.Fatalf("%s answers %d: %s (%v)", req.URL.Path, answer.StatusCode, body, err)
+	}
+	if err := json.Unmarshal(body, into); err != nil {
+		t.Fatalf("%s: %s: %v", req.URL.Path, body, err)
+	}
 }
