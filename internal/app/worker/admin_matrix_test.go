@@ -3,10 +3,14 @@ package worker_test
 import (
 	"crypto/rand"
 	"net/http"
+	"net/url"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"go.yaml.in/yaml/v4"
 
 	"dex/internal/admin/api"
 	"dex/internal/admin/resource"
@@ -117,6 +121,89 @@ func TestEveryRouteLetsInWhomItDeclares(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Every route, with a request that is right: whom it lets in hears the one success that
+// the document names for it, whatever their role is, and nothing of what one tenant has
+// is found or changed in another. Who is refused, the matrix before tells.
+func TestEveryRouteAnswersWhomItLetsInAsItIsDescribed(t *testing.T) {
+	t.Parallel()
+	f := newField(t)
+	owner, told, elsewhere := f.owner, succeeding(t, f.s), newForeign(t, f.s).id
+	f.make("/connectors?tenant="+elsewhere, map[string]any{"id": "passwords", "kind": "local"})
+	operators := map[role.Role]*workertest.Operator{role.Owner: owner}
+	for _, who := range role.Roles[1:] {
+		operators[who] = f.s.OperatorWith(t, "ann", string(who), "openid "+who.Scopes().String())
+	}
+	// send has somebody of a role send the route's request, which an owner has prepared.
+	send := func(r api.Route, by role.Role, tenant string) workertest.Replied {
+		f.s.SetRole(t, "ann", string(role.Owner))
+		a, _ := f.next(r, requests[r.ID])
+		if tenant != "" {
+			u, err := url.Parse(a.path)
+			must(t, err)
+			query := u.Query()
+			query.Set("tenant", tenant)
+			u.RawQuery = query.Encode()
+			a.path = u.String()
+		}
+		f.s.SetRole(t, "ann", string(by))
+		f.owner = operators[by]
+		defer func() { f.owner = owner }()
+		return f.send(t.Context(), r, a, f.fresh())
+	}
+	for _, r := range routesOf(t, f.s) {
+		for _, who := range role.Roles {
+			if !r.Public && !who.Scopes().Contains(r.Scope) {
+				continue
+			}
+			if got := send(r, who, ""); got.Status != told[r.ID] {
+				t.Errorf("%s by %s: %d, and the document says %d: %s", r.ID, who, got.Status, told[r.ID], got.Body)
+			}
+		}
+		if r.Public || r.System {
+			continue
+		}
+		got := send(r, role.Owner, elsewhere)
+		happened := f.ear.heard()
+		switch empty := got.Body == "" || strings.TrimSpace(got.Body) == `{"items":[]}`; {
+		case r.ID == "apply" && got.Status == http.StatusConflict: // it was planned for the default tenant
+		case !placeholder.MatchString(r.Path) && got.Status == told[r.ID]:
+		case placeholder.MatchString(r.Path) && happened == "" && (got.Status == http.StatusNotFound || empty && got.Status == told[r.ID]):
+		default:
+			t.Errorf("%s in another tenant: %d, this has happened: %q: %s", r.ID, got.Status, happened, got.Body)
+		}
+	}
+}
+
+// succeeding is the status of success that the document names for each operation.
+func succeeding(t *testing.T, s *workertest.Server) map[string]int {
+	t.Helper()
+	admin, err := s.Worker.Admin()
+	must(t, err)
+	text, err := admin.Document()
+	must(t, err)
+	var doc struct {
+		Paths map[string]map[string]struct {
+			ID        string         `yaml:"operationId"`
+			Responses map[string]any `yaml:"responses"`
+		} `yaml:"paths"`
+	}
+	must(t, yaml.Unmarshal(text, &doc))
+	told := map[string]int{}
+	for _, item := range doc.Paths {
+		for _, op := range item {
+			for status := range op.Responses {
+				if n, err := strconv.Atoi(status); err == nil && n < http.StatusMultipleChoices {
+					if told[op.ID] != 0 {
+						t.Errorf("%s has two successes", op.ID)
+					}
+					told[op.ID] = n
+				}
+			}
+		}
+	}
+	return told
 }
 
 // callers are the columns. Whoever is let in everywhere comes last.
