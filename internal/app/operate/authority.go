@@ -32,7 +32,9 @@ type realm struct {
 	api.Realm
 	tenant *store.Tenant
 	ring   *key.Ring
+
 	mu     sync.Mutex // whoever has it takes a new picture
+	failed time.Time  // when that failed last
 }
 
 // Knows implements [api.Authority]. That of the installation is known before anybody has
@@ -105,7 +107,15 @@ func (r *realm) keep(ctx context.Context, old time.Duration) error {
 	if ok && age < old {
 		return nil // another has done it
 	}
-	if err := r.ring.Refresh(ctx); err != nil && !ok {
+	now := r.ring.Clock.Now()
+	if ok && now.Sub(r.failed) < soon {
+		return nil // another has tried just now, and those who wait would wait in a row
+	}
+	err := r.ring.Refresh(ctx)
+	if err != nil {
+		r.failed = now
+	}
+	if err != nil && !ok {
 		return err
 	}
 	return nil
