@@ -48,11 +48,11 @@ func (db *DB) MarkExported(ctx context.Context, events []audit.Exported, now tim
 	})
 }
 
-// ExportBacklog returns how many events wait to be handed on, counted up to a bound,
-// and since when the first does.
-func (db *DB) ExportBacklog(ctx context.Context, most int) (waiting int, since time.Time, err error) {
-	err = db.reader().row(ctx, fmt.Sprintf(`
-		SELECT COUNT(*), MIN(at) FROM (SELECT at FROM audit_events WHERE exported_at IS NULL ORDER BY id LIMIT %d) AS waiting`, most)).
-		Scan(&waiting, (*instant)(&since))
-	return waiting, since, err
+// OldestUnexported returns since when the oldest event waits to be handed on: the zero
+// time if none does.
+func (db *DB) OldestUnexported(ctx context.Context) (since time.Time, err error) {
+	err = db.reader().row(ctx, `
+		SELECT MIN(at) FROM (SELECT at FROM audit_events WHERE exported_at IS NULL ORDER BY id LIMIT 1) AS oldest`).
+		Scan((*instant)(&since))
+	return since, err
 }

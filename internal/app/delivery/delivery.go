@@ -3,6 +3,7 @@
 package delivery
 
 import (
+	"context"
 	"net/netip"
 	"time"
 
@@ -36,25 +37,32 @@ const (
 )
 
 // Duties returns the duties that deliver. Without a mail server there is none to
-// deliver, and what is queued waits; without a sink there is none to hand on.
-func Duties(db Store, s Settings, c clock.Clock) ([]duty.Duty, error) {
-	var duties []duty.Duty
+// deliver, and what is queued waits; without a sink there is none to hand on. What
+// cannot be set up is a duty that fails, so that operators see it where they look for
+// the others; what is beside it goes on.
+func Duties(db Store, s Settings, c clock.Clock) (duties []duty.Duty) {
 	sender, err := Sender(s.Mail, c)
-	if err != nil {
-		return nil, err
-	}
-	if sender != nil {
+	if sender != nil || err != nil {
 		carriers := map[outbox.Kind]outbox.Carrier{outbox.Mail: duty.MailCarrier{Sender: sender, Clock: c}}
-		duties = append(duties, duty.Deliver(db, carriers, c, deliverEvery))
+		duties = append(duties, orFails(duty.Deliver(db, carriers, c, deliverEvery), err))
 	}
 	sinks, err := Sinks(s, c)
-	if err != nil {
-		return nil, err
+	if len(sinks) > 0 || err != nil {
+		duties = append(duties, orFails(duty.Export(db, sinks, c, exportEvery), err))
 	}
-	if len(sinks) > 0 {
-		duties = append(duties, duty.Export(db, sinks, c, exportEvery))
+	return duties
+}
+
+// brokenEvery is how often it is said that something cannot be set up: that changes
+// when the program is started anew.
+const brokenEvery = 10 * time.Minute
+
+// orFails returns a duty, or one of its name that only tells why it cannot be done.
+func orFails(d duty.Duty, err error) duty.Duty {
+	if err == nil {
+		return d
 	}
-	return duties, nil
+	return duty.Duty{Name: d.Name, Every: brokenEvery, Do: func(context.Context) (string, error) { return "", err }}
 }
 
 // Sender returns what sends mail; nil if nothing is set up that could.

@@ -17,13 +17,30 @@ import (
 	"dex/internal/base/mail"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/outbox"
+	"dex/internal/domain/system"
 	"dex/internal/store/storetest"
 )
 
 func TestWithoutSettingsNothingIsDelivered(t *testing.T) {
-	duties, err := Duties(storetest.Open(t), Settings{}, &clock.Fake{})
-	if err != nil || len(duties) != 0 {
-		t.Errorf("got %v, %v", duties, err)
+	if duties := Duties(storetest.Open(t), Settings{}, &clock.Fake{}); len(duties) != 0 {
+		t.Errorf("got %v", duties)
+	}
+}
+
+func TestWhatCannotBeSetUpFailsWhereOperatorsLookAndNothingElseDoes(t *testing.T) {
+	s := Settings{
+		Mail:  config.Mail{From: "login@example.com", Folder: t.TempDir()},
+		Audit: config.Audit{File: filepath.Join(t.TempDir(), "audit.jsonl"), Webhook: "https://hook.example", WebhookSecret: "nonsense"},
+	}
+	duties := Duties(storetest.Open(t), s, &clock.Fake{})
+	if len(duties) != 2 {
+		t.Fatalf("%d duties", len(duties))
+	}
+	if _, err := duties[0].Do(t.Context()); err != nil {
+		t.Errorf("mail: %v", err)
+	}
+	if _, err := duties[1].Do(t.Context()); duties[1].Name != system.ExportAudit || err == nil {
+		t.Errorf("%s with a secret that is none: %v", duties[1].Name, err)
 	}
 }
 
@@ -41,9 +58,9 @@ func TestWhatIsSetUpIsDelivered(t *testing.T) {
 		},
 		AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 	}
-	duties, err := Duties(db, s, now)
-	if err != nil || len(duties) != 2 {
-		t.Fatalf("%d duties, %v", len(duties), err)
+	duties := Duties(db, s, now)
+	if len(duties) != 2 {
+		t.Fatalf("%d duties", len(duties))
 	}
 	body, err := mail.Message{To: "zoe@example.com", Subject: "s", Text: "t"}.Encode()
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"dex/internal/base/clock"
 	"dex/internal/base/sink"
 	"dex/internal/domain/audit"
+	"dex/internal/domain/system"
 )
 
 const (
@@ -27,7 +28,7 @@ const (
 // another has not is spared it while this process lives.
 func Export(record audit.Exports, sinks []sink.Sink, c clock.Clock, every time.Duration) Duty {
 	e := &exporter{record: record, sinks: sinks, clock: c, taken: make([]map[string]bool, len(sinks))}
-	return Duty{Name: "export audit", Every: every, Do: e.all, Rests: e.resting}
+	return Duty{Name: system.ExportAudit, Every: every, Do: e.all, Rests: e.resting}
 }
 
 type exporter struct {

@@ -30,6 +30,7 @@ type Database interface {
 	LookedAt() time.Time
 	Duties(ctx context.Context) ([]system.Duty, error)
 	Backlog(ctx context.Context) (outbox.Backlog, error)
+	OldestUnexported(ctx context.Context) (time.Time, error)
 	Timelines(ctx context.Context) (map[string][]key.Key, error)
 }
 
@@ -82,7 +83,7 @@ func (c *collector) Collect(to chan<- prometheus.Metric) {
 		return
 	}
 	to <- dbUp.value(1)
-	c.duties(ctx, to, db)
+	c.duties(ctx, to, db, now)
 	c.backlog(ctx, to, db, now)
 	c.keys(ctx, to, db, now)
 }
@@ -128,7 +129,7 @@ func (c *collector) pool(to chan<- prometheus.Metric, db Database) {
 	}
 }
 
-func (c *collector) duties(ctx context.Context, to chan<- prometheus.Metric, db Database) {
+func (c *collector) duties(ctx context.Context, to chan<- prometheus.Metric, db Database, now time.Time) {
 	duties, err := db.Duties(ctx)
 	if err != nil {
 		return // that the database is there and does not answer shows elsewhere
@@ -138,7 +139,26 @@ func (c *collector) duties(ctx context.Context, to chan<- prometheus.Metric, db 
 		to <- dutyFailed.value(stamp(d.FailedAt), d.Name)
 		to <- dutyRuns.value(float64(d.Runs), d.Name)
 		to <- dutyFailures.value(float64(d.Failures), d.Name)
+		if d.Name == system.ExportAudit { // where nobody hands the record on, nothing waits
+			c.record(ctx, to, db, now)
+		}
 	}
+}
+
+func (c *collector) record(ctx context.Context, to chan<- prometheus.Metric, db Database, now time.Time) {
+	since, err := db.OldestUnexported(ctx)
+	if err != nil {
+		return
+	}
+	to <- auditAge.value(age(since, now).Seconds())
+}
+
+// age is how long something has waited; nothing has waited for no time.
+func age(since, now time.Time) time.Duration {
+	if since.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(since))
 }
 
 func stamp(t time.Time) float64 {
@@ -155,11 +175,7 @@ func (c *collector) backlog(ctx context.Context, to chan<- prometheus.Metric, db
 	}
 	to <- outboxWaiting.value(float64(b.Waiting))
 	to <- outboxDead.value(float64(b.Dead))
-	age := time.Duration(0)
-	if !b.Oldest.IsZero() {
-		age = max(0, now.Sub(b.Oldest))
-	}
-	to <- outboxAge.value(age.Seconds())
+	to <- outboxAge.value(age(b.Oldest, now).Seconds())
 }
 
 // keysOf is how the keys of one algorithm stand, of all tenants together.

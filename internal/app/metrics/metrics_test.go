@@ -47,7 +47,10 @@ func (d database) Pool() store.Pool {
 }
 func (d database) LookedAt() time.Time { return clock.System{}.Now() }
 func (d database) Duties(context.Context) ([]system.Duty, error) {
-	return []system.Duty{{Name: "rotate keys", Runs: 9, Failures: 1, DoneAt: d.at.Now().Add(-time.Minute)}}, d.away
+	return []system.Duty{{Name: "rotate keys", Runs: 9, Failures: 1, DoneAt: d.at.Now().Add(-time.Minute)}, {Name: system.ExportAudit}}, d.away
+}
+func (d database) OldestUnexported(context.Context) (time.Time, error) {
+	return d.at.Now().Add(-2 * time.Minute), d.away
 }
 func (d database) Backlog(context.Context) (outbox.Backlog, error) {
 	return outbox.Backlog{Waiting: 3, Dead: 1, Oldest: d.at.Now().Add(-time.Hour)}, d.away
@@ -113,7 +116,7 @@ func TestWhatIsExposedAnswersWithNumbers(t *testing.T) {
 		`dex_signing_key_age_seconds{alg="ES256"} 36000`, `dex_signing_key_next_switch_seconds{alg="ES256"} 3600`, `dex_signing_keys_missing{alg="ES256"} 1`,
 		`dex_connector_up{connector="local",tenant="default"} 1`, `dex_connector_up{connector="corp",tenant="default"} 0`,
 		`dex_duty_runs_total{duty="rotate keys"} 9`, `dex_duty_failures_total{duty="rotate keys"} 1`, `dex_duty_last_failure_timestamp_seconds{duty="rotate keys"} 0`,
-		`dex_outbox_waiting 3`, `dex_outbox_dead 1`, `dex_outbox_oldest_seconds 3600`,
+		`dex_outbox_waiting 3`, `dex_outbox_dead 1`, `dex_outbox_oldest_seconds 3600`, `dex_audit_export_oldest_seconds 120`,
 	} {
 		if !strings.Contains(text, "\n"+want+"\n") {
 			t.Errorf("there is no line %s", want)

@@ -113,6 +113,10 @@ var (
 		"How long the oldest message has waited.",
 		"Is delivery stuck?"}
 
+	auditAge = metric{"dex_audit_export_oldest_seconds", "gauge", nil,
+		"How long the oldest event of the record has waited to be handed on; told where the record is.",
+		"Does the record reach those who keep it?"}
+
 	buildInfo = metric{"dex_build_info", "gauge", []string{"program", "version", "goversion"},
 		"Always 1; its labels say what runs.",
 		"Which version runs where?"}
@@ -126,7 +130,7 @@ var all = []metric{
 	hashRunning, hashWaiting, hashSeats,
 	tenantsKnown, tenantsOpen, pictureAge, keyAge, keySwitch, keyless, connectorUp,
 	dutyDone, dutyFailed, dutyRuns, dutyFailures,
-	outboxWaiting, outboxDead, outboxAge,
+	outboxWaiting, outboxDead, outboxAge, auditAge,
 	buildInfo,
 }
 

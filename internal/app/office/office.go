@@ -67,11 +67,7 @@ func (o *Office) Duties() []duty.Duty {
 	if o.Visited {
 		return o.upkeep()
 	}
-	delivering, err := delivery.Duties(o.DB, o.Delivery, o.clock())
-	if err != nil { // the settings have been checked, so this is of the world
-		o.Log.Error("nothing can be delivered", "error", err)
-	}
-	return append(delivering, o.upkeep()...)
+	return append(delivery.Duties(o.DB, o.Delivery, o.clock()), o.upkeep()...)
 }
 
 // upkeep are the duties that need nothing but the database: the list to add to.

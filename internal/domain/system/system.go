@@ -22,6 +22,10 @@ type Duty struct {
 	Failures int64
 }
 
+// ExportAudit is the name of the duty that hands the record on. It is there only where
+// somebody has said whom to.
+const ExportAudit = "export audit"
+
 // Running reports whether somebody is at it.
 func (d Duty) Running(now time.Time) bool {
 	return d.BeganAt.After(d.DoneAt) && d.BeganAt.After(d.FailedAt) && now.Before(d.Until)
