@@ -24,7 +24,8 @@ redirect URIs and the clock. Run it where a worker runs, with the same environme
 that it sees what the worker sees.
 
 Without it, doctor asks the administrators' API of the context: it looks at clients and
-connectors, which the server tests, and at the certificates and clocks of the servers.
+connectors, which the server tests, at signing keys, duties, and the database as the
+server sees it, and at the certificates and clocks of the servers.
 
 It changes nothing.
 

@@ -7,26 +7,18 @@ import (
 	"time"
 
 	"dex/internal/base/clock"
+	"dex/internal/domain/system"
 )
 
-// Condition is how the database itself stands, for whoever looks for what is wrong.
-type Condition struct {
-	Version   string
-	Skew      time.Duration // by which this machine's clock is ahead of the database's
-	Superuser bool          // we may do everything there
-	Durable   bool          // what has been answered survives a power cut
-	Standby   bool          // it follows another, and takes no writes
-}
-
 // Condition looks at the database itself.
-func (db *DB) Condition(ctx context.Context) (Condition, error) {
+func (db *DB) Condition(ctx context.Context) (system.Condition, error) {
 	if !db.engine.ownTime {
-		c := Condition{Durable: true} // as openFile sees to
+		c := system.Condition{Durable: true} // as openFile sees to
 		err := db.reader().row(ctx, `SELECT sqlite_version()`).Scan(&c.Version)
 		c.Version = "SQLite " + c.Version
 		return c, err
 	}
-	var c Condition
+	var c system.Condition
 	var reading time.Time
 	var superuser, fsync, commit string
 	asked := clock.System{}.Now()

@@ -4,18 +4,25 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"time"
 
 	"dex/internal/admin/resource"
 	"dex/internal/domain/audit"
+	"dex/internal/domain/key"
 	"dex/internal/domain/outbox"
 	"dex/internal/domain/role"
 	"dex/internal/domain/system"
+	"dex/internal/protocol/jose"
 )
 
 // System is the installation as a whole.
 type System struct {
 	State  func(ctx context.Context) (system.State, error)
 	Duties system.Duties
+	// Condition looks at the database itself.
+	Condition  func(ctx context.Context) (system.Condition, error)
+	Algorithms []jose.Algorithm
+	Timing     key.Timing
 	// Run does a duty at once, and says what was done.
 	Run     func(ctx context.Context, duty string, by audit.By) (did string, err error)
 	Backlog func(ctx context.Context) (outbox.Backlog, error)
@@ -79,7 +86,7 @@ func (s System) health(ctx context.Context, c *Call, _ *struct{}) (*Answer[resou
 	if err != nil {
 		return nil, err
 	}
-	h := resource.Health{Problems: []string{}, Waiting: int64(waits.Waiting), Dead: int64(waits.Dead)}
+	h := resource.Health{At: c.At, Problems: []string{}, Waiting: int64(waits.Waiting), Dead: int64(waits.Dead)}
 	for _, d := range all {
 		if d.Failing() && !d.Running(c.At) {
 			h.Problems = append(h.Problems, fmt.Sprintf("The duty %q fails: %s", d.Name, d.Problem))
@@ -89,6 +96,18 @@ func (s System) health(ctx context.Context, c *Call, _ *struct{}) (*Answer[resou
 		h.Problems = append(h.Problems, fmt.Sprintf("%d messages could not be delivered and were given up.", waits.Dead))
 	}
 	h.Well = len(h.Problems) == 0
+	database, err := s.Condition(ctx)
+	if err != nil {
+		return nil, err
+	}
+	h.Database = resource.Database{
+		Version: database.Version, Skew: database.Skew.Round(time.Millisecond).Seconds(),
+		Superuser: database.Superuser, Durable: database.Durable, Standby: database.Standby,
+	}
+	h.Keys = resource.KeyPlan{Rotation: int64(s.Timing.Rotation.Seconds()), Lead: int64(s.Timing.Lead().Seconds())}
+	for _, alg := range s.Algorithms {
+		h.Keys.Algorithms = append(h.Keys.Algorithms, string(alg))
+	}
 	return &Answer[resource.Health]{Body: h}, nil
 }
 

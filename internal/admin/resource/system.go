@@ -71,10 +71,29 @@ type Letter struct {
 
 // Health is how the installation does.
 type Health struct {
-	Well     bool     `json:"well"`
-	Problems []string `json:"problems" doc:"What is not well, in sentences."`
-	Waiting  int64    `json:"outbox_waiting" doc:"Messages that wait to be delivered."`
-	Dead     int64    `json:"outbox_dead" doc:"Messages that were given up."`
+	At       time.Time `json:"at" doc:"When it was so, by the clock that all servers follow."`
+	Well     bool      `json:"well"`
+	Problems []string  `json:"problems" doc:"What is not well, in sentences."`
+	Waiting  int64     `json:"outbox_waiting" doc:"Messages that wait to be delivered."`
+	Dead     int64     `json:"outbox_dead" doc:"Messages that were given up."`
+	Database Database  `json:"database"`
+	Keys     KeyPlan   `json:"keys"`
+}
+
+// Database is how the database itself stands, as the server that answers sees it.
+type Database struct {
+	Version   string  `json:"version" doc:"What it is, such as PostgreSQL 17.2."`
+	Skew      float64 `json:"clock_ahead_s" doc:"By how many seconds the server's clock is ahead of the database's; negative if it is behind."`
+	Superuser bool    `json:"superuser" doc:"Whether the servers may do everything there."`
+	Durable   bool    `json:"durable" doc:"Whether what it has answered survives a power cut."`
+	Standby   bool    `json:"standby" doc:"Whether it follows another, and takes no writes."`
+}
+
+// KeyPlan is what the settings say about signing keys.
+type KeyPlan struct {
+	Algorithms []string `json:"algorithms" doc:"For each of which a key should sign."`
+	Rotation   int64    `json:"rotation_s" doc:"How many seconds a key signs."`
+	Lead       int64    `json:"lead_s" doc:"How many seconds before it signs a key is announced."`
 }
 
 // Resealed is what came of sealing everything anew.

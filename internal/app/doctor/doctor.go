@@ -75,8 +75,9 @@ type Facts struct {
 	Database     *Database
 	Clients      []client.Registered
 	Connectors   []Connector
-	Keys         []key.Key
-	KeysKnown    bool // the keys were asked for, and are all
+	Keys         []key.Key // less what is destroyed
+	KeysKnown    bool      // the keys were asked for, and are all
+	KeyPlan      *KeyPlan  // nil if nobody says what it is
 	Failures     []Failure
 	Problems     []string // of duties and messages, in sentences
 }
@@ -101,14 +102,21 @@ type Certificate struct {
 
 // Database is how the database answers.
 type Database struct {
+	Afar      bool   // it answers a server, which tells of it, and not this program
 	Err       string // why it cannot be reached
 	Schema    int64  // that it has
-	Brings    int64  // that this program brings
+	Brings    int64  // that whoever looks at it brings
 	TooNew    string // why this program cannot work with it
 	Skew      time.Duration
 	Version   string
 	Superuser bool
 	Durable   bool // what it has answered survives a power cut
+}
+
+// KeyPlan is what the settings say about signing keys.
+type KeyPlan struct {
+	Algorithms     []string      // for each of which a key should sign
+	Rotation, Lead time.Duration // how long a key signs, and is announced before
 }
 
 // Connector is a connector and how it answers.

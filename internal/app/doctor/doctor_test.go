@@ -1,14 +1,12 @@
 package doctor
 
 import (
-	"crypto"
 	"encoding/json"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -28,15 +26,6 @@ var noon = time.Date(2026, 6, 1, 12, 0, 0, 0, time.UTC)
 
 const day = 24 * time.Hour
 
-// private is a private key; which does not matter.
-var private = sync.OnceValue(func() crypto.Signer {
-	k, err := jose.GenerateKey(jose.ES256)
-	if err != nil {
-		panic(err)
-	}
-	return k
-})
-
 // healthy are the facts of an installation that has nothing wrong with it.
 func healthy(t *testing.T) Facts {
 	t.Helper()
@@ -52,6 +41,7 @@ func healthy(t *testing.T) Facts {
 	}
 	f := Facts{
 		Now: noon, Settings: s, KeysKnown: true,
+		KeyPlan:  &KeyPlan{Algorithms: s.Keys.Algorithms, Rotation: s.Keys.Rotation, Lead: s.Keys.Lead},
 		Database: &Database{Schema: 7, Brings: 7, Durable: true, Version: "PostgreSQL 16"},
 		Clients: []client.Registered{{
 			Client: client.Client{ID: "app", RequirePKCE: true, RedirectURIs: []string{"https://app.example.com/cb"}, GrantTypes: []string{client.AuthorizationCode}, Secrets: make([]secret.Hash, 1)},
@@ -63,7 +53,7 @@ func healthy(t *testing.T) Facts {
 		}},
 	}
 	for _, alg := range s.Keys.Algorithms {
-		f.Keys = append(f.Keys, key.Key{Alg: jose.Algorithm(alg), SignFrom: noon.Add(-day), Private: private()})
+		f.Keys = append(f.Keys, key.Key{Alg: jose.Algorithm(alg), SignFrom: noon.Add(-day)})
 	}
 	return f
 }

@@ -29,6 +29,7 @@ import (
 	"dex/internal/connector/roster"
 	"dex/internal/domain/client"
 	"dex/internal/domain/credential"
+	"dex/internal/domain/key"
 	"dex/internal/domain/tenant"
 	"dex/internal/store"
 )
@@ -46,6 +47,7 @@ func Examine(ctx context.Context, src config.Source, clk clock.Clock) Facts {
 		return f
 	}
 	f.Settings = s
+	f.KeyPlan = &KeyPlan{Algorithms: s.Keys.Algorithms, Rotation: s.Keys.Rotation, Lead: s.Keys.Lead}
 	f.Files = secretFiles(s)
 	if c := shown(s); c != nil {
 		f.Certificates = append(f.Certificates, *c)
@@ -165,10 +167,12 @@ func (e *examiner) kept(ctx context.Context, db *store.DB) {
 	for _, c := range configured {
 		e.facts.Connectors = append(e.facts.Connectors, Connector{Configured: c})
 	}
-	if e.facts.Keys, err = t.SigningKeys(ctx); err != nil {
+	keys, err := t.SigningKeys(ctx)
+	if err != nil {
 		e.failed("keys", err)
 		return
 	}
+	e.facts.Keys = slices.DeleteFunc(keys, func(k key.Key) bool { return k.Private == nil })
 	e.facts.KeysKnown = true
 }
 

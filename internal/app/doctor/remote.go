@@ -13,6 +13,8 @@ import (
 	"dex/internal/base/clock"
 	"dex/internal/base/secret"
 	"dex/internal/domain/client"
+	"dex/internal/domain/key"
+	"dex/internal/protocol/jose"
 )
 
 // Remote is an installation that is looked at from afar, through its administrators'
@@ -26,7 +28,8 @@ type Remote struct {
 }
 
 // Ask gathers the facts that the API tells: of clients and connectors, which are tested
-// from there, and what its servers show of themselves.
+// from there, of the signing keys and the database, and what its servers show of
+// themselves.
 func (r Remote) Ask(ctx context.Context) Facts {
 	f := Facts{Now: r.Clock.Now()}
 	fail := func(about string, err error) { f.Failures = append(f.Failures, Failure{about, err.Error()}) }
@@ -61,12 +64,46 @@ func (r Remote) Ask(ctx context.Context) Facts {
 		fail("health", err) // which a worker beside an overlord does not tell, nor another tenant's server
 	}
 	f.Problems = health.Problems
+	if health.Database.Version != "" { // which an older server does not tell
+		f.Now = health.At // by which keys and secrets have the ages that they have there
+		f.KeyPlan = &KeyPlan{
+			Algorithms: health.Keys.Algorithms,
+			Rotation:   time.Duration(health.Keys.Rotation) * time.Second, Lead: time.Duration(health.Keys.Lead) * time.Second,
+		}
+		f.Database = &Database{
+			Afar: true, Version: health.Database.Version, Skew: time.Duration(health.Database.Skew * float64(time.Second)),
+			Superuser: health.Database.Superuser, Durable: health.Database.Durable,
+		}
+		state, _, err := apiclient.Do[resource.State](ctx, r.API, apiclient.Request{Method: http.MethodGet, Path: "/state"})
+		if err != nil {
+			fail("state", err)
+		}
+		f.Database.Schema, f.Database.Brings = state.Schema, state.Needs
+	}
+	if f.Keys, err = r.keys(ctx); err != nil {
+		fail("keys", err)
+	} else {
+		f.KeysKnown = true
+	}
 	for _, one := range []struct{ about, address string }{{"the administrators' API", r.URL}, {"the issuer", r.Issuer}} {
 		if err := r.look(ctx, one.about, one.address, &f); err != nil {
 			fail(one.about, err)
 		}
 	}
 	return f
+}
+
+// keys are the timeline of the signing keys. Of a key no more is told.
+func (r Remote) keys(ctx context.Context) (all []key.Key, err error) {
+	list, _, err := apiclient.Do[resource.List[resource.Key]](ctx, r.API, apiclient.Request{Method: http.MethodGet, Path: "/keys"})
+	for _, k := range list.Items {
+		if k.State != "gone" {
+			all = append(all, key.Key{
+				ID: k.ID, Alg: jose.Algorithm(k.Algorithm), PublishAt: k.PublishAt, SignFrom: k.SignFrom, SignUntil: k.SignUntil, UnpublishAt: k.UnpublishAt,
+			})
+		}
+	}
+	return all, err
 }
 
 // atOnce is how many connectors are tested at the same time.

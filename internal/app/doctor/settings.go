@@ -75,24 +75,30 @@ func database(f Facts) (all []Finding) {
 		databaseURL(s, add)
 	}
 	d := f.Database
-	switch {
-	case d == nil:
+	if d == nil {
 		return all
+	}
+	program, machine, mend := "this program", "this machine", "Finish the upgrade, or ask the newer dexctl."
+	if d.Afar {
+		program, machine, mend = "the server that was asked", "the server that was asked", "Finish the upgrade: put the newer version where the older one runs."
+	}
+	switch {
 	case d.Err != "":
 		add(Broken, "database-away", "the database cannot be reached: %s", "See that it runs and that this machine may reach it; workers serve again by themselves.", d.Err)
 		return all
 	case d.TooNew != "":
 		add(Broken, "schema-too-new", "%s", "Run the newer program, or restore a backup from before the upgrade.", d.TooNew)
 	case d.Schema < d.Brings:
-		add(Broken, "schema-too-old", "the database has schema %d and this program needs %d: workers of this version wait for it.", "Start an overlord of this version, or a worker with duties: true. dexctl upgrade check says whether the others may go on meanwhile.", d.Schema, d.Brings)
+		add(Broken, "schema-too-old", "the database has schema %d and %s needs %d: workers of this version wait for it.", "Start an overlord of this version, or a worker with duties: true. dexctl upgrade check says whether the others may go on meanwhile.", d.Schema, program, d.Brings)
 	case d.Schema > d.Brings:
-		add(Note, "schema-newer", "the database has schema %d, and this program brings %d: an upgrade is under way, or this program is an old one.", "Finish the upgrade, or ask the newer dexctl.", d.Schema, d.Brings)
+		add(Note, "schema-newer", "the database has schema %d, and %s brings %d: an upgrade is under way, or that is an old one.", mend, d.Schema, program, d.Brings)
 	}
+	const ntp = "Let NTP set the clocks of both machines."
 	switch skew := d.Skew.Abs(); {
 	case skew > time.Minute:
-		add(Unsafe, "clock-off", "the clock of this machine is off the database's by %s. Workers follow the database's, but other services on this machine, and verifiers of tokens, do not.", "Let NTP set the clocks of this machine and of the database's.", d.Skew.Round(time.Millisecond))
+		add(Unsafe, "clock-off", "the clock of %s is off the database's by %s. Workers follow the database's, but other services on that machine, and verifiers of tokens, do not.", ntp, machine, d.Skew.Round(time.Millisecond))
 	case skew > 5*time.Second:
-		add(Weak, "clock-off", "the clock of this machine is off the database's by %s.", "Let NTP set the clocks of this machine and of the database's.", d.Skew.Round(time.Millisecond))
+		add(Weak, "clock-off", "the clock of %s is off the database's by %s.", ntp, machine, d.Skew.Round(time.Millisecond))
 	}
 	if d.Superuser {
 		add(Weak, "database-superuser", "dex is a superuser of Postgres: whoever gets its password has every database there, and the machine.", "Give it a role of its own that owns its database and nothing else.")

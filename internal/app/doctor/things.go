@@ -73,27 +73,27 @@ func certificate(c Certificate, now time.Time) (all []Finding) {
 
 // keyTimeline looks whether keys are announced and switched in time.
 func keyTimeline(f Facts) (all []Finding) {
-	s := f.Settings
-	if !f.KeysKnown || s == nil {
+	plan := f.KeyPlan
+	if !f.KeysKnown || plan == nil {
 		return nil
 	}
-	for _, alg := range s.Keys.Algorithms {
+	for _, alg := range plan.Algorithms {
 		about := "keys of " + alg
 		signs, next := false, false
 		var since time.Time
 		for _, k := range f.Keys {
 			switch {
-			case string(k.Alg) != alg || k.Private == nil:
+			case string(k.Alg) != alg:
 			case k.SignFrom.After(f.Now):
 				next = true
 			case k.SignUntil.IsZero() || f.Now.Before(k.SignUntil):
 				signs, since = true, k.SignFrom
 			}
 		}
-		switch late := f.Now.Sub(since.Add(s.Keys.Rotation)); {
+		switch late := f.Now.Sub(since.Add(plan.Rotation)); {
 		case !signs:
 			all = append(all, Finding{Severity: Broken, Code: "no-key", About: about, Says: "no key of this algorithm signs: nobody gets a token in it.", Cure: "Start a worker with duties: true or an overlord, which makes one; its log says why it could not."})
-		case !next && late > -s.Keys.Lead/2 && late <= 0:
+		case !next && late > -plan.Lead/2 && late <= 0:
 			all = append(all, Finding{Severity: Weak, Code: "key-late", About: about, Says: "the next key should have been announced by now. The old one goes on signing, and nobody notices yet.", Cure: "See that an overlord runs, or a worker with duties: true."})
 		case !next && late > 0:
 			all = append(all, Finding{Severity: Weak, Code: "key-late", About: about, Says: fmt.Sprintf("the key should have been replaced %s ago. It goes on signing, so that logins work.", days(late)), Cure: "See that an overlord runs, or a worker with duties: true."})

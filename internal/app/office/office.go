@@ -126,7 +126,8 @@ func (o *Office) Nouns() []api.Noun {
 			Connectors: operate.Of(o.DB, func(t *store.Tenant) connector.Store { return t }),
 		}.Noun(),
 		api.System{
-			State: o.state, Duties: o.DB, Run: o.run, Backlog: o.DB.Backlog, Reseal: o.reseal,
+			State: o.state, Condition: o.DB.Condition, Algorithms: o.Algorithms, Timing: o.Timing,
+			Duties: o.DB, Run: o.run, Backlog: o.DB.Backlog, Reseal: o.reseal,
 			Outbox: operate.Of(o.DB, func(t *store.Tenant) outbox.Desk { return t }),
 		}.Noun(),
 		api.Keys{

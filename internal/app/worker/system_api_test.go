@@ -114,6 +114,9 @@ func TestAnOperatorSeesHowTheWholeDoes(t *testing.T) {
 	if !h.Well || len(h.Problems) != 0 {
 		t.Errorf("it does %+v", h)
 	}
+	if !strings.Contains(h.Database.Version, "SQL") || h.Database.Standby || len(h.Keys.Algorithms) != 3 || h.Keys.Rotation != 30*24*60*60 || h.Keys.Lead != 25*60*60 || !h.At.Equal(s.Clock.Now()) {
+		t.Errorf("of its database and its keys it says %+v", h)
+	}
 	now := s.Clock.Now()
 	must(t, s.DB.DutyBegan(t.Context(), "a duty", "somebody", now))
 	must(t, s.DB.DutyEnded(t.Context(), "a duty", "", "the disk is full", now.Add(time.Second)))

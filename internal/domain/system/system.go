@@ -50,3 +50,12 @@ type State struct {
 	Needs        int64 // what this program needs
 	Bootstrapped bool
 }
+
+// Condition is how the database itself stands, for whoever looks for what is wrong.
+type Condition struct {
+	Version   string
+	Skew      time.Duration // by which the clock of the machine that asks is ahead of the database's
+	Superuser bool          // we may do everything there
+	Durable   bool          // what has been answered survives a power cut
+	Standby   bool          // it follows another, and takes no writes
+}
