@@ -264,7 +264,7 @@ var deeds = []deed{
 	}},
 	{"ApplyKeys", func(w *world, n string) func(context.Context) error {
 		// All that can be done to keys at once, each to one of its own.
-		last, spent, gone := w.key(jose.ES256, 0), w.key(jose.EdDSA, 0), w.key(jose.RS256, 0)
+		last, spent, gone := w.key(jose.ES256, 0), w.key(jose.EdDSA, 0), w.key(jose.EdDSA, 0)
 		for _, k := range []*key.Key{&spent, &gone} {
 			k.SignUntil, k.UnpublishAt = w.now().Add(time.Second), w.now().Add(time.Second)
 		}
