@@ -111,6 +111,7 @@ func Run(ctx context.Context, s *config.Overlord, out, logTo io.Writer) error {
 func (o *Overlord) Serve(ctx context.Context, listener net.Listener) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	o.address = o.addressOf(listener)
 	var beside sync.WaitGroup
 	var failed error
 	beside.Go(func() {
@@ -128,10 +129,6 @@ func (o *Overlord) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	var err error
 	if listener != nil {
-		o.address = "http://" + listener.Addr().String()
-		if o.settings.TLSCertFile != "" {
-			o.address = "https://" + listener.Addr().String()
-		}
 		err = httpx.Serve(ctx, listener, httpx.NewServer(o.Handler(), o.log), drain)
 	}
 	if listener == nil {
@@ -148,6 +145,17 @@ func (o *Overlord) Serve(ctx context.Context, listener net.Listener) error {
 		err = errors.Join(err, db.Close())
 	}
 	return errors.Join(failed, err)
+}
+
+// addressOf returns where the API is asked; nothing if nobody can.
+func (o *Overlord) addressOf(listener net.Listener) string {
+	switch {
+	case listener == nil:
+		return ""
+	case o.settings.TLSCertFile != "":
+		return "https://" + listener.Addr().String()
+	}
+	return "http://" + listener.Addr().String()
 }
 
 // tracer returns what follows duties and requests; nil if nobody wants to know.
