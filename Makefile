@@ -73,7 +73,7 @@ test: .tools/withpostgres
 .PHONY: test-here
 test-here:
 	@echo '== Every package, on SQLite'
-	@DEX_TEST_DB=sqlite $(TEST) $(RACE) -skip $(CALLS) $(TESTFLAGS) ./...
+	@DEX_TEST_DB=sqlite DEX_TEST_RACE='$(RACE)' $(TEST) $(RACE) -skip $(CALLS) $(TESTFLAGS) ./...
 	@DEX_TEST_DB=sqlite $(TEST) -run $(CALLS) $(TESTFLAGS) ./internal/app/worker ./internal/store
 	@echo '== Every package with a database, on PostgreSQL'
 	@DEX_TEST_DB=postgres $(TEST) $(RACE) -skip $(CALLS) $(TESTFLAGS) $(SHARING)
