@@ -115,7 +115,7 @@ It ends with exit code 3 if something is left to do.`,
 			if err := t.write(replayed(r, yes)); err != nil {
 				return err
 			}
-			if r.Count(backup.ToDo)+r.Count(backup.Left) > 0 {
+			if r.Count(backup.Due)+r.Count(backup.Left) > 0 {
 				return ctl.EndWith(ctl.Found, "")
 			}
 			return nil
@@ -150,7 +150,7 @@ func tellReplay(w io.Writer, r backup.Replay, did bool) error {
 		state backup.State
 		title string
 	}{
-		{backup.ToDo, "To be done:"}, {backup.Done, "Done:"}, {backup.Left, "Not possible:"}, {backup.Missing, "Not in the backup, so that nothing has to be done:"},
+		{backup.Due, "To be done:"}, {backup.Done, "Done:"}, {backup.Left, "Not possible:"}, {backup.Missing, "Not in the backup, so that nothing has to be done:"},
 	} {
 		if r.Count(part.state) == 0 {
 			continue
@@ -168,7 +168,7 @@ func tellReplay(w io.Writer, r backup.Replay, did bool) error {
 	for _, n := range r.ByHand {
 		b.WriteString(wrap(fmt.Sprintf("%s %s: %s", n.Kind, ctl.Plain(strings.Join(n.About, " ")), n.Says), "  "))
 	}
-	if !did && r.Count(backup.ToDo) > 0 {
+	if !did && r.Count(backup.Due) > 0 {
 		b.WriteString("\nNothing is done yet. To do it, say --yes.\n")
 	}
 	_, err := io.WriteString(w, b.String())

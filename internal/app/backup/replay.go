@@ -20,7 +20,7 @@ type State string
 
 // The states.
 const (
-	ToDo    State = "to do"
+	Due    State = "to do"
 	Done    State = "done"    // the database has it so
 	Missing State = "missing" // the backup does not have what it was done to
 	Left    State = "left"    // it could not be done, and the deed says why
@@ -259,7 +259,7 @@ func (p *player) play(ctx context.Context, d *Deed, do bool) error {
 		d.State = Done
 		return nil
 	case !do:
-		d.State = ToDo
+		d.State = Due
 		return nil
 	}
 	switch err := a.do(ctx, p, w.tenant, *d); {

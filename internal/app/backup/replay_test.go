@@ -196,7 +196,7 @@ func TestWhatWasTakenAwayAfterTheBackupIsTakenAwayAgain(t *testing.T) {
 		t.Fatalf("after the restore there is %s", got)
 	}
 	r, err := ReplayAudit(t.Context(), o.src, []string{record}, false)
-	if err != nil || r.Count(ToDo) != 13 || r.Count(Left) != 1 || len(r.Torn) != 0 {
+	if err != nil || r.Count(Due) != 13 || r.Count(Left) != 1 || len(r.Torn) != 0 {
 		t.Fatalf("it would do %+v, %v", r, err)
 	}
 	if got := o.standing(); got != all {
@@ -220,7 +220,7 @@ func TestWhatWasTakenAwayAfterTheBackupIsTakenAwayAgain(t *testing.T) {
 	o.ok(tn.EnableUser(t.Context(), o.ids["ben"], o.by()))
 	o.ok(db.Close())
 	r, err = ReplayAudit(t.Context(), o.src, []string{record}, true)
-	if err != nil || r.Count(ToDo) != 0 {
+	if err != nil || r.Count(Due) != 0 {
 		t.Fatalf("again: %+v, %v", r, err)
 	}
 	if got := o.standing(); got != "ben" {
