@@ -20,7 +20,7 @@ type State string
 
 // The states.
 const (
-	Due    State = "to do"
+	Due     State = "to do"
 	Done    State = "done"    // the database has it so
 	Missing State = "missing" // the backup does not have what it was done to
 	Left    State = "left"    // it could not be done, and the deed says why
