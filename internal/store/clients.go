@@ -13,33 +13,14 @@ import (
 	"dex/internal/domain/client"
 	"dex/internal/domain/tenant"
 	"dex/internal/protocol/jose"
-	"dex/internal/protocol/oauth"
 )
 
-// clientSettings is what of a client nobody searches by.
+// clientSettings is what of a client nobody searches by: all of it that has a name in
+// JSON, and its keys.
 type clientSettings struct {
-	Profile                client.Profile   `json:"profile,omitempty"`
-	Public                 bool             `json:"public,omitempty"`
-	Native                 bool             `json:"native,omitempty"`
-	Trusted                bool             `json:"trusted,omitempty"`
-	AuthMethod             oauth.AuthMethod `json:"auth_method,omitempty"`
-	Keys                   []publicKey      `json:"keys,omitempty"`
-	RedirectURIs           []string         `json:"redirect_uris,omitempty"`
-	PostLogoutRedirectURIs []string         `json:"post_logout_redirect_uris,omitempty"`
-	AllowedOrigins         []string         `json:"allowed_origins,omitempty"`
-	GrantTypes             []string         `json:"grant_types,omitempty"`
-	Scopes                 oauth.Scopes     `json:"scopes,omitempty"`
-	TrustedPeers           []string         `json:"trusted_peers,omitempty"`
-	Connectors             []string         `json:"connectors,omitempty"`
-	Groups                 []string         `json:"groups,omitempty"`
-	RequirePKCE            bool             `json:"require_pkce,omitempty"`
-	ScopeClaims            bool             `json:"scope_claims,omitempty"`
-	IDTokenAlg             jose.Algorithm   `json:"id_token_alg,omitempty"`
-	AccessTTL              time.Duration    `json:"access_ttl,omitempty"`
-	IDTTL                  time.Duration    `json:"id_ttl,omitempty"`
-	RefreshGrace           time.Duration    `json:"refresh_grace,omitempty"`
-	PolicyURL              string           `json:"policy_url,omitempty"`
-	TermsURL               string           `json:"terms_url,omitempty"`
+	client.Client
+	Keys           []publicKey `json:"keys,omitempty"`
+	EncryptionKeys []publicKey `json:"encryption_keys,omitempty"`
 }
 
 // publicKey is a client's key. A key set would not do: in one of ours each key has
@@ -50,40 +31,45 @@ type publicKey struct {
 	Public []byte         `json:"public"` // SubjectPublicKeyInfo
 }
 
-func settingsOf(c client.Client) (clientSettings, error) {
-	s := clientSettings{
-		Profile: c.Profile, Public: c.Public, Native: c.Native, Trusted: c.Trusted, AuthMethod: c.AuthMethod,
-		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs, AllowedOrigins: c.AllowedOrigins,
-		GrantTypes: c.GrantTypes, Scopes: c.Scopes, TrustedPeers: c.TrustedPeers, Connectors: c.Connectors, Groups: c.Groups,
-		RequirePKCE: c.RequirePKCE, ScopeClaims: c.ScopeClaims, IDTokenAlg: c.IDTokenAlg, AccessTTL: c.AccessTTL,
-		IDTTL: c.IDTTL, RefreshGrace: c.RefreshGrace, PolicyURL: c.PolicyURL, TermsURL: c.TermsURL,
+func settingsOf(c client.Client) (s clientSettings, err error) {
+	s.Client = c
+	if s.Keys, err = publicKeys(c.Keys); err == nil {
+		s.EncryptionKeys, err = publicKeys(c.EncryptionKeys)
 	}
-	for _, k := range c.Keys {
-		der, err := x509.MarshalPKIXPublicKey(k.Public)
-		if err != nil {
-			return clientSettings{}, fmt.Errorf("a key of client %q: %w", c.ID, err)
-		}
-		s.Keys = append(s.Keys, publicKey{KID: k.KID, Alg: k.Alg, Public: der})
+	if err != nil {
+		return clientSettings{}, fmt.Errorf("a key of client %q: %w", c.ID, err)
 	}
 	return s, nil
 }
 
-func (s clientSettings) client() (client.Client, error) {
-	c := client.Client{
-		Profile: s.Profile, Public: s.Public, Native: s.Native, Trusted: s.Trusted, AuthMethod: s.AuthMethod,
-		RedirectURIs: s.RedirectURIs, PostLogoutRedirectURIs: s.PostLogoutRedirectURIs, AllowedOrigins: s.AllowedOrigins,
-		GrantTypes: s.GrantTypes, Scopes: s.Scopes, TrustedPeers: s.TrustedPeers, Connectors: s.Connectors, Groups: s.Groups,
-		RequirePKCE: s.RequirePKCE, ScopeClaims: s.ScopeClaims, IDTokenAlg: s.IDTokenAlg, AccessTTL: s.AccessTTL,
-		IDTTL: s.IDTTL, RefreshGrace: s.RefreshGrace, PolicyURL: s.PolicyURL, TermsURL: s.TermsURL,
+func publicKeys(keys []jose.Key) (kept []publicKey, err error) {
+	for _, k := range keys {
+		der, err := x509.MarshalPKIXPublicKey(k.Public)
+		if err != nil {
+			return nil, err
+		}
+		kept = append(kept, publicKey{KID: k.KID, Alg: k.Alg, Public: der})
 	}
-	for _, k := range s.Keys {
+	return kept, nil
+}
+
+func (s clientSettings) client() (c client.Client, err error) {
+	c = s.Client
+	if c.Keys, err = joseKeys(s.Keys); err == nil {
+		c.EncryptionKeys, err = joseKeys(s.EncryptionKeys)
+	}
+	return c, err
+}
+
+func joseKeys(kept []publicKey) (keys []jose.Key, err error) {
+	for _, k := range kept {
 		public, err := x509.ParsePKIXPublicKey(k.Public)
 		if err != nil {
-			return client.Client{}, err
+			return nil, err
 		}
-		c.Keys = append(c.Keys, jose.Key{KID: k.KID, Alg: k.Alg, Public: public})
+		keys = append(keys, jose.Key{KID: k.KID, Alg: k.Alg, Public: public})
 	}
-	return c, nil
+	return keys, nil
 }
 
 // Client implements [client.Store]. That there is none is read each time: a cache

@@ -25,7 +25,7 @@ const tokenKeep = 25 * time.Hour
 
 const grantColumns = `grants.id, grants.client_id, grants.user_id, grants.session_id, grants.connector_id, grants.subject,
 	grants.scopes, grants.audience, grants.nonce, grants.auth_time, grants.methods, grants.issued_at, grants.support_code,
-	grants.generation, grants.rotated_at, grants.idle_until, grants.expires_at, grants.revoked_at`
+	grants.generation, grants.rotated_at, grants.idle_until, grants.expires_at, grants.revoked_at, grants.terms`
 
 // beside is what the gate must look at beside the grant. It is read by the very
 // statement that reads or changes the grant.
@@ -101,7 +101,7 @@ func (r *knownRow) ofGrant() []any {
 	return []any{
 		&a.ID, &a.ClientID, &a.UserID, &a.SessionID, &a.ConnectorID, &a.Subject,
 		&r.scopes, document{&a.Audience}, &a.Nonce, (*instant)(&a.AuthTime), document{&a.Methods}, (*instant)(&a.IssuedAt), &a.SupportCode,
-		&f.Generation, (*instant)(&f.RotatedAt), (*instant)(&f.IdleUntil), (*instant)(&f.ExpiresAt), (*instant)(&r.known.RevokedAt),
+		&f.Generation, (*instant)(&f.RotatedAt), (*instant)(&f.IdleUntil), (*instant)(&f.ExpiresAt), (*instant)(&r.known.RevokedAt), document{&a.Terms},
 	}
 }
 
@@ -168,14 +168,19 @@ func (t *Tenant) insertGrant(ctx context.Context, tx hand, a grant.Authorization
 	if c.Attempt != (secret.Hash{}) {
 		attempt = c.Attempt
 	}
+	var terms any // none, as usual
+	if !a.Terms.IsZero() {
+		terms = document{a.Terms}
+	}
 	_, err = tx.exec(ctx, `
 		INSERT INTO grants (tenant_id, id, client_id, user_id, session_id, connector_id, subject, scopes, offline, audience,
 			nonce, auth_time, methods, issued_at, support_code, started_at, steps, code_hash, redirect_uri, challenge,
-			code_expires_at, purge_at, attempt)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)`,
+			code_expires_at, purge_at, attempt, bound_to, terms)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)`,
 		t.id, a.ID, a.ClientID, a.UserID, a.SessionID, a.ConnectorID, a.Subject, a.Scopes.String(), a.Offline(), document{a.Audience},
 		a.Nonce, instant(a.AuthTime), document{a.Methods}, instant(a.IssuedAt), a.SupportCode, instant(startedAt), text, c.Hash,
-		c.RedirectURI, string(c.Challenge), instant(c.ExpiresAt), instant(a.IssuedAt.Add(tokenKeep)), attempt)
+		c.RedirectURI, string(c.Challenge), instant(c.ExpiresAt), instant(a.IssuedAt.Add(tokenKeep)), attempt,
+		c.BoundTo, terms)
 	if t.db.engine.exists(err) {
 		return fault.New(fault.Conflict, "This attempt has been answered already.")
 	}

@@ -55,9 +55,10 @@ func (t *Tenant) Redeem(ctx context.Context, p grant.Proof, f grant.Family, now 
 			purge_at   = CASE WHEN offline AND $9 > purge_at THEN $9 ELSE purge_at END
 		WHERE tenant_id = $1 AND code_hash = $2 AND client_id = $3 AND redirect_uri = $4 AND challenge = $5
 			AND redeemed_at IS NULL AND revoked_at IS NULL AND attempts < $10 AND code_expires_at > $6
+			AND (bound_to = '' OR bound_to = $11)
 		RETURNING `+grantColumns+`, `+besideSelects,
 		t.id, given.Hash, given.ClientID, given.RedirectURI, given.challenge, instant(now),
-		instant(f.IdleUntil), instant(f.ExpiresAt), instant(f.ExpiresAt.Add(tokenKeep)), grant.MaxAttempts,
+		instant(f.IdleUntil), instant(f.ExpiresAt), instant(f.ExpiresAt.Add(tokenKeep)), grant.MaxAttempts, given.BoundTo,
 	).Scan(r.into()...)
 	switch {
 	case isNone(err):
@@ -86,9 +87,9 @@ func (t *Tenant) refuse(ctx context.Context, p proof, now time.Time) (outcome gr
 			SELECT id,
 				redeemed_at IS NULL AND revoked_at IS NULL AND attempts < $7 AND code_expires_at > $6,
 				redeemed_at IS NOT NULL,
-				client_id = $3 AND redirect_uri = $4 AND challenge = $5
+				client_id = $3 AND redirect_uri = $4 AND challenge = $5 AND (bound_to = '' OR bound_to = $8)
 			FROM grants WHERE tenant_id = $1 AND code_hash = $2`,
-			t.id, p.Hash, p.ClientID, p.RedirectURI, p.challenge, instant(now), grant.MaxAttempts,
+			t.id, p.Hash, p.ClientID, p.RedirectURI, p.challenge, instant(now), grant.MaxAttempts, p.BoundTo,
 		).Scan(&r.grantID, &r.stands, &r.redeemed, &r.right)
 		switch {
 		case isNone(err):

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+	"time"
 
 	"dex/internal/base/secret"
 	"dex/internal/connector"
@@ -29,10 +30,43 @@ func (c Client) Make() (client.Client, error) {
 		AllowedOrigins: c.AllowedOrigins, GrantTypes: c.GrantTypes, Scopes: c.Scopes,
 		TrustedPeers: c.TrustedPeers, Connectors: c.Connectors, Groups: c.Groups,
 		RequirePKCE: usualPKCE(c.Profile, c.Public),
-		ScopeClaims: c.Profile != string(client.OpenID),
+		RequirePAR:  c.Profile == string(client.FAPI2),
+		ScopeClaims: c.Profile == string(client.Standard),
 		IDTokenAlg:  jose.Algorithm(c.IDTokenAlg),
 		AccessTTL:   c.AccessTokenTTL, IDTTL: c.IDTokenTTL,
 		PolicyURL: c.PolicyURL, TermsURL: c.TermsURL, Disabled: c.Disabled,
+		AuthAlg: jose.Algorithm(c.AuthSigningAlg), JWKSURI: c.JWKSURI,
+		TLSAuth: client.TLSAuth{
+			SubjectDN: c.TLSSubjectDN, SANDNS: c.TLSSANDNS, SANURI: c.TLSSANURI, SANIP: c.TLSSANIP, SANEmail: c.TLSSANEmail,
+		},
+		RequestURIs: c.RequestURIs, Resources: c.Resources, DetailsTypes: c.AuthorizationDetailsTypes,
+		RequireSignedRequest: c.RequireSignedRequest, CertificateBound: c.CertificateBoundTokens, DPoPBound: c.DPoPBoundTokens,
+		SubjectType: client.SubjectType(c.SubjectType), SectorURI: c.SectorIdentifierURI,
+		IDTokenEncryption:       client.Encryption{Alg: c.IDTokenEncryptionAlg, Enc: c.IDTokenEncryptionEnc},
+		UserinfoAlg:             jose.Algorithm(c.UserinfoAlg),
+		UserinfoEncryption:      client.Encryption{Alg: c.UserinfoEncryptionAlg, Enc: c.UserinfoEncryptionEnc},
+		RequestObjectAlg:        jose.Algorithm(c.RequestObjectAlg),
+		RequestObjectEncryption: client.Encryption{Alg: c.RequestObjectEncryptionAlg, Enc: c.RequestObjectEncryptionEnc},
+		ResponseAlg:             jose.Algorithm(c.ResponseAlg),
+		ResponseEncryption:      client.Encryption{Alg: c.ResponseEncryptionAlg, Enc: c.ResponseEncryptionEnc},
+		IntrospectionAlg:        jose.Algorithm(c.IntrospectionAlg),
+		IntrospectionEncryption: client.Encryption{Alg: c.IntrospectionEncryptionAlg, Enc: c.IntrospectionEncryptionEnc},
+		AccessTokenFormat:       client.TokenFormat(c.AccessTokenFormat),
+		RequireAuthTime:         c.RequireAuthTime, DefaultACR: c.DefaultACRValues, InitiateLoginURI: c.InitiateLoginURI,
+		FrontchannelLogoutURI: c.FrontchannelLogoutURI, FrontchannelLogoutSession: c.FrontchannelLogoutSessionRequired,
+		BackchannelLogoutURI: c.BackchannelLogoutURI, BackchannelLogoutSession: c.BackchannelLogoutSessionRequired,
+		Backchannel: client.Backchannel{Mode: c.CIBAMode, Endpoint: c.CIBANotificationEndpoint, RequestAlg: jose.Algorithm(c.CIBARequestAlg)},
+		LogoURL:     c.LogoURL, HomeURL: c.HomeURL, Contacts: c.Contacts,
+		SoftwareID: c.SoftwareID, SoftwareVersion: c.SoftwareVersion,
+	}
+	for _, t := range c.ResponseTypes {
+		made.ResponseTypes = append(made.ResponseTypes, oauth.ResponseType(t))
+	}
+	if c.DefaultMaxAge != nil {
+		made.DefaultMaxAge = new(oauth.Seconds(*c.DefaultMaxAge / time.Second))
+	}
+	if c.RequirePAR != nil {
+		made.RequirePAR = *c.RequirePAR
 	}
 	if len(made.Scopes) == 0 {
 		made.Scopes = slices.Clone(usualScopes)

@@ -27,6 +27,33 @@ func ClientOf(c client.Client) (Client, error) {
 		IDTokenAlg:     string(c.IDTokenAlg),
 		AccessTokenTTL: c.AccessTTL, IDTokenTTL: c.IDTTL,
 		PolicyURL: c.PolicyURL, TermsURL: c.TermsURL, Disabled: c.Disabled,
+		AuthSigningAlg: string(c.AuthAlg), JWKSURI: c.JWKSURI,
+		TLSSubjectDN: c.TLSAuth.SubjectDN, TLSSANDNS: c.TLSAuth.SANDNS, TLSSANURI: c.TLSAuth.SANURI,
+		TLSSANIP: c.TLSAuth.SANIP, TLSSANEmail: c.TLSAuth.SANEmail,
+		RequestURIs: c.RequestURIs, Resources: c.Resources, AuthorizationDetailsTypes: c.DetailsTypes,
+		RequireSignedRequest: c.RequireSignedRequest, CertificateBoundTokens: c.CertificateBound, DPoPBoundTokens: c.DPoPBound,
+		SubjectType: string(c.SubjectType), SectorIdentifierURI: c.SectorURI,
+		IDTokenEncryptionAlg: c.IDTokenEncryption.Alg, IDTokenEncryptionEnc: c.IDTokenEncryption.Enc,
+		UserinfoAlg: string(c.UserinfoAlg), UserinfoEncryptionAlg: c.UserinfoEncryption.Alg, UserinfoEncryptionEnc: c.UserinfoEncryption.Enc,
+		RequestObjectAlg: string(c.RequestObjectAlg), RequestObjectEncryptionAlg: c.RequestObjectEncryption.Alg, RequestObjectEncryptionEnc: c.RequestObjectEncryption.Enc,
+		ResponseAlg: string(c.ResponseAlg), ResponseEncryptionAlg: c.ResponseEncryption.Alg, ResponseEncryptionEnc: c.ResponseEncryption.Enc,
+		IntrospectionAlg: string(c.IntrospectionAlg), IntrospectionEncryptionAlg: c.IntrospectionEncryption.Alg, IntrospectionEncryptionEnc: c.IntrospectionEncryption.Enc,
+		AccessTokenFormat: string(c.AccessTokenFormat),
+		RequireAuthTime:   c.RequireAuthTime, DefaultACRValues: c.DefaultACR, InitiateLoginURI: c.InitiateLoginURI,
+		FrontchannelLogoutURI: c.FrontchannelLogoutURI, FrontchannelLogoutSessionRequired: c.FrontchannelLogoutSession,
+		BackchannelLogoutURI: c.BackchannelLogoutURI, BackchannelLogoutSessionRequired: c.BackchannelLogoutSession,
+		CIBAMode: c.Backchannel.Mode, CIBANotificationEndpoint: c.Backchannel.Endpoint, CIBARequestAlg: string(c.Backchannel.RequestAlg),
+		LogoURL: c.LogoURL, HomeURL: c.HomeURL, Contacts: c.Contacts,
+		SoftwareID: c.SoftwareID, SoftwareVersion: c.SoftwareVersion,
+	}
+	for _, t := range c.ResponseTypes {
+		d.ResponseTypes = append(d.ResponseTypes, string(t))
+	}
+	if c.DefaultMaxAge != nil {
+		d.DefaultMaxAge = new(c.DefaultMaxAge.Duration())
+	}
+	if c.RequirePAR != (c.Profile == client.FAPI2) {
+		d.RequirePAR = new(c.RequirePAR)
 	}
 	// What anybody would have filled in is left out.
 	if d.Name == d.ID {

@@ -55,8 +55,8 @@ type Client struct {
 	ID string `yaml:"id" required:"true"`
 	// What people know the application as. Without one it is the id.
 	Name string `yaml:"name"`
-	// A bundle of rules: standard is OAuth 2.1 with PKCE; openid is what the OpenID certification asks for, which lets single rules be relaxed.
-	Profile string `yaml:"profile" default:"standard" enum:"standard|openid"`
+	// A bundle of rules: standard is OAuth 2.1 with PKCE; openid is what the OpenID certification asks for, which lets single rules be relaxed; fapi1 is FAPI 1.0 Advanced and FAPI-CIBA, fapi2 the FAPI 2.0 Security Profile.
+	Profile string `yaml:"profile" default:"standard" enum:"standard|openid|fapi1|fapi2"`
 	// The client secret.
 	Secret secret.Value `yaml:"secret"`
 	// Several secrets, all of which are accepted, while one takes over from another.
@@ -64,17 +64,39 @@ type Client struct {
 	// A client that cannot keep a secret: an application in a browser, on a phone, on a desktop.
 	Public bool `yaml:"public"`
 	// How the client proves who it is. Without one it is none for a public client, private_key_jwt with jwks alone, and client_secret_basic otherwise.
-	AuthMethod string `yaml:"auth_method" enum:"client_secret_basic|client_secret_post|private_key_jwt|none"`
-	// The public keys of private_key_jwt, as a JWK Set.
+	AuthMethod string `yaml:"auth_method" enum:"client_secret_basic|client_secret_post|client_secret_jwt|private_key_jwt|tls_client_auth|self_signed_tls_client_auth|none"`
+	// The algorithm that the client signs its assertions with, for private_key_jwt and client_secret_jwt. Without one: any that is supported.
+	AuthSigningAlg string `yaml:"auth_signing_alg" enum:"RS256|PS256|ES256|ES384|EdDSA|HS256"`
+	// The public keys of the client, as a JWK Set: those that verify what it signs, and those to encrypt for it.
 	JWKS strict.Object `yaml:"jwks"`
+	// Where the client publishes its public keys, instead of jwks, so that it can replace them by itself.
+	JWKSURI string `yaml:"jwks_uri" format:"uri"`
+	// For tls_client_auth: the subject of the client's certificate, as in CN=app,O=Example (RFC 4514).
+	TLSSubjectDN string `yaml:"tls_client_auth_subject_dn"`
+	// For tls_client_auth: a DNS name in the client's certificate.
+	TLSSANDNS string `yaml:"tls_client_auth_san_dns"`
+	// For tls_client_auth: a URI in the client's certificate.
+	TLSSANURI string `yaml:"tls_client_auth_san_uri"`
+	// For tls_client_auth: an IP address in the client's certificate.
+	TLSSANIP string `yaml:"tls_client_auth_san_ip"`
+	// For tls_client_auth: a mail address in the client's certificate.
+	TLSSANEmail string `yaml:"tls_client_auth_san_email"`
 	// Where a browser may be sent back to; compared character by character.
 	RedirectURIs []string `yaml:"redirect_uris"`
 	// Where a browser may be sent to after logging out.
 	PostLogoutRedirectURIs []string `yaml:"post_logout_redirect_uris"`
+	// Where request objects of the client are, for requests that name one (OpenID Connect Core, section 6.2).
+	RequestURIs []string `yaml:"request_uris"`
+	// What an authorization may end in. Without any: code, if the client has the grant type authorization_code. Others than code need the profile openid or fapi1.
+	ResponseTypes []string `yaml:"response_types" enum:"code|id_token|id_token token|code id_token|code token|code id_token token"`
 	// What the client may ask tokens for.
 	GrantTypes []string `yaml:"grant_types" default:"authorization_code,refresh_token" enum:"authorization_code|refresh_token|client_credentials|urn:ietf:params:oauth:grant-type:device_code"`
 	// The scopes that the client may ask for. Without any: openid, profile, email, groups and offline_access.
 	Scopes []string `yaml:"scopes"`
+	// The resource servers, by URI, that the client may ask access tokens for (RFC 8707).
+	Resources []string `yaml:"resources"`
+	// The types of authorization details that the client may ask for (RFC 9396).
+	AuthorizationDetailsTypes []string `yaml:"authorization_details_types"`
 	// An application of your own: nobody is asked for consent.
 	Trusted bool `yaml:"trusted"`
 	// The ids of the clients that may ask for tokens meant for this one.
@@ -83,8 +105,64 @@ type Client struct {
 	Connectors []string `yaml:"connectors"`
 	// Only members of one of these groups may log in. Without any: everybody.
 	Groups []string `yaml:"groups"`
-	// The algorithm of ID tokens.
-	IDTokenAlg string `yaml:"id_token_alg" default:"RS256" enum:"RS256|ES256|EdDSA"`
+	// The algorithm of ID tokens; PS256, ES256 or EdDSA with the profiles fapi1 and fapi2.
+	IDTokenAlg string `yaml:"id_token_alg" default:"RS256" enum:"RS256|PS256|ES256|EdDSA"`
+	// Encrypt ID tokens for the client: how their key is.
+	IDTokenEncryptionAlg string `yaml:"id_token_encryption_alg" enum:"RSA-OAEP|RSA-OAEP-256|ECDH-ES|ECDH-ES+A128KW|ECDH-ES+A256KW"`
+	// Encrypt ID tokens for the client: how their content is. Without one: A128CBC-HS256.
+	IDTokenEncryptionEnc string `yaml:"id_token_encryption_enc" enum:"A128CBC-HS256|A256CBC-HS512|A128GCM|A256GCM"`
+	// Sign userinfo answers in this algorithm. Without one they are plain JSON.
+	UserinfoAlg string `yaml:"userinfo_alg" enum:"RS256|PS256|ES256|EdDSA"`
+	// Encrypt userinfo answers for the client: how their key is.
+	UserinfoEncryptionAlg string `yaml:"userinfo_encryption_alg" enum:"RSA-OAEP|RSA-OAEP-256|ECDH-ES|ECDH-ES+A128KW|ECDH-ES+A256KW"`
+	// Encrypt userinfo answers for the client: how their content is. Without one: A128CBC-HS256.
+	UserinfoEncryptionEnc string `yaml:"userinfo_encryption_enc" enum:"A128CBC-HS256|A256CBC-HS512|A128GCM|A256GCM"`
+	// The algorithm that the client signs its request objects with. Without one: any that is supported; none only with the profile openid.
+	RequestObjectAlg string `yaml:"request_object_alg" enum:"none|RS256|PS256|ES256|ES384|EdDSA"`
+	// How the client encrypts its request objects: the key.
+	RequestObjectEncryptionAlg string `yaml:"request_object_encryption_alg" enum:"RSA-OAEP|RSA-OAEP-256|ECDH-ES|ECDH-ES+A128KW|ECDH-ES+A256KW"`
+	// How the client encrypts its request objects: the content. Without one: any.
+	RequestObjectEncryptionEnc string `yaml:"request_object_encryption_enc" enum:"A128CBC-HS256|A256CBC-HS512|A128GCM|A256GCM"`
+	// The algorithm of authorization responses in the response modes jwt (JARM). Without one: that of ID tokens.
+	ResponseAlg string `yaml:"response_alg" enum:"RS256|PS256|ES256|EdDSA"`
+	// Encrypt such responses for the client: how their key is.
+	ResponseEncryptionAlg string `yaml:"response_encryption_alg" enum:"RSA-OAEP|RSA-OAEP-256|ECDH-ES|ECDH-ES+A128KW|ECDH-ES+A256KW"`
+	// Encrypt such responses for the client: how their content is. Without one: A128CBC-HS256.
+	ResponseEncryptionEnc string `yaml:"response_encryption_enc" enum:"A128CBC-HS256|A256CBC-HS512|A128GCM|A256GCM"`
+	// Sign introspection answers in this algorithm (RFC 9701). Without one they are plain JSON.
+	IntrospectionAlg string `yaml:"introspection_alg" enum:"RS256|PS256|ES256|EdDSA"`
+	// Encrypt introspection answers for the client: how their key is.
+	IntrospectionEncryptionAlg string `yaml:"introspection_encryption_alg" enum:"RSA-OAEP|RSA-OAEP-256|ECDH-ES|ECDH-ES+A128KW|ECDH-ES+A256KW"`
+	// Encrypt introspection answers for the client: how their content is. Without one: A128CBC-HS256.
+	IntrospectionEncryptionEnc string `yaml:"introspection_encryption_enc" enum:"A128CBC-HS256|A256CBC-HS512|A128GCM|A256GCM"`
+	// What access tokens are: jwt can be read by resource servers themselves (RFC 9068), opaque says nothing to anybody but us.
+	AccessTokenFormat string `yaml:"access_token_format" enum:"jwt|opaque"`
+	// Whether all clients know a person by one subject, or those of each sector by another, so that they cannot compare whom they know.
+	SubjectType string `yaml:"subject_type" enum:"public|pairwise"`
+	// A document that lists the redirect URIs of all clients of a sector, which share pairwise subjects. Without one the sector is the host of the redirect URIs.
+	SectorIdentifierURI string `yaml:"sector_identifier_uri" format:"uri"`
+	// How long ago a person may have logged in, if the client does not say.
+	DefaultMaxAge *time.Duration `yaml:"default_max_age"`
+	// ID tokens must say when the person logged in. They always do.
+	RequireAuthTime bool `yaml:"require_auth_time"`
+	// The authentication context classes that are asked for, if the client does not say.
+	DefaultACRValues []string `yaml:"default_acr_values"`
+	// Where the application begins a login by itself, for whoever sends people there.
+	InitiateLoginURI string `yaml:"initiate_login_uri" format:"uri"`
+	// The page of the application that is shown in a frame when a session ends, so that it ends its own (OpenID Connect Front-Channel Logout).
+	FrontchannelLogoutURI string `yaml:"frontchannel_logout_uri" format:"uri"`
+	// The page needs to know which session of which issuer.
+	FrontchannelLogoutSessionRequired bool `yaml:"frontchannel_logout_session_required"`
+	// Where the application is told that a session has ended (OpenID Connect Back-Channel Logout).
+	BackchannelLogoutURI string `yaml:"backchannel_logout_uri" format:"uri"`
+	// It needs to know which session.
+	BackchannelLogoutSessionRequired bool `yaml:"backchannel_logout_session_required"`
+	// How the client hears of a backchannel authentication (CIBA).
+	CIBAMode string `yaml:"ciba_mode" enum:"poll|ping|push"`
+	// Where the client is notified, for the modes ping and push.
+	CIBANotificationEndpoint string `yaml:"ciba_notification_endpoint" format:"uri"`
+	// The algorithm that the client signs backchannel authentication requests with. Without one they need not be signed, except with the profile fapi1.
+	CIBARequestAlg string `yaml:"ciba_request_alg" enum:"RS256|PS256|ES256|ES384|EdDSA"`
 	// An application on the person's own device: the port of a loopback redirect URI is free, and a scheme of its own is allowed (RFC 8252).
 	Native bool `yaml:"native"`
 	// The origins, such as https://app.example.com, whose scripts may call the token and userinfo endpoints.
@@ -93,8 +171,26 @@ type Client struct {
 	PolicyURL string `yaml:"policy_url" format:"uri"`
 	// The application's terms of service, shown when consent is asked.
 	TermsURL string `yaml:"terms_url" format:"uri"`
+	// The application's logo, shown when somebody logs in to it.
+	LogoURL string `yaml:"logo_url" format:"uri"`
+	// The application's own page.
+	HomeURL string `yaml:"home_url" format:"uri"`
+	// Who answers for the application: mail addresses.
+	Contacts []string `yaml:"contacts"`
+	// What software the client is, for whoever registers many of its kind.
+	SoftwareID string `yaml:"software_id"`
+	// Which version of it.
+	SoftwareVersion string `yaml:"software_version"`
 	// Demand PKCE. It can be set to false only with the profile openid, and not for a public client.
 	RequirePKCE *bool `yaml:"require_pkce"`
+	// Take authorization requests only if they were pushed (RFC 9126).
+	RequirePAR *bool `yaml:"require_par"`
+	// Take authorization requests only if they are signed (RFC 9101).
+	RequireSignedRequest bool `yaml:"require_signed_request"`
+	// Bind access tokens to the certificate that the client connects with (RFC 8705).
+	CertificateBoundTokens bool `yaml:"certificate_bound_tokens"`
+	// Bind access tokens to a key that the client proves to have (DPoP, RFC 9449).
+	DPoPBoundTokens bool `yaml:"dpop_bound_tokens"`
 	// Instead of expiry.refresh_grace.
 	RefreshGrace *time.Duration `yaml:"refresh_grace"`
 	// Instead of expiry.access_tokens.

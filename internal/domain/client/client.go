@@ -19,44 +19,135 @@ type Profile string
 const (
 	Standard Profile = "standard" // OAuth 2.1: PKCE for everybody, the claims of granted scopes in the ID token
 	OpenID   Profile = "openid"   // what OpenID certification demands
+	FAPI1    Profile = "fapi1"    // what FAPI 1.0 Advanced and FAPI-CIBA demand
+	FAPI2    Profile = "fapi2"    // what the FAPI 2.0 Security Profile demands
 )
 
 // Client is an application that may ask for tokens. A Client is never changed
-// once it is made: it is shared by every request that concerns it.
+// once it is made: it is shared by every request that concerns it. Its JSON is how
+// its settings are kept; what is searched by, or is a secret, is kept beside it.
 type Client struct {
-	ID      string
-	Name    string
-	Profile Profile
+	ID      string  `json:"-"`
+	Name    string  `json:"-"`
+	Profile Profile `json:"profile,omitempty"`
 
-	Public  bool // it keeps no secret: an application on a device or in a browser
-	Native  bool // it runs on a device: loopback ports are free, RFC 8252 section 7.3
-	Trusted bool // its operator is ours: consent is not asked
+	Public  bool `json:"public,omitempty"`  // it keeps no secret: an application on a device or in a browser
+	Native  bool `json:"native,omitempty"`  // it runs on a device: loopback ports are free, RFC 8252 section 7.3
+	Trusted bool `json:"trusted,omitempty"` // its operator is ours: consent is not asked
 
-	AuthMethod oauth.AuthMethod
-	Secrets    []secret.Hash // any of these counts, so that one can be replaced by another
-	Keys       []jose.Key    // for private_key_jwt
+	AuthMethod     oauth.AuthMethod `json:"auth_method,omitempty"`
+	AuthAlg        jose.Algorithm   `json:"auth_alg,omitempty"` // of its assertions; empty: any that we take
+	TLSAuth        TLSAuth          `json:"tls_auth,omitzero"`
+	Secrets        []secret.Hash    `json:"-"` // any of these counts, so that one can be replaced by another
+	Keys           []jose.Key       `json:"-"` // that verify what it signs
+	EncryptionKeys []jose.Key       `json:"-"` // to encrypt for it
+	JWKSURI        string           `json:"jwks_uri,omitempty"`
 
-	RedirectURIs           []string
-	PostLogoutRedirectURIs []string
-	AllowedOrigins         []string // browsers on these may call the token endpoint, CORS
-	GrantTypes             []string
-	Scopes                 oauth.Scopes // all it may ever be granted
-	TrustedPeers           []string     // clients that may ask for tokens whose audience this one is
-	Connectors             []string     // by which its users may log in; empty: by any
-	Groups                 []string     // of which its users must be in one; empty: anybody
+	RedirectURIs           []string             `json:"redirect_uris,omitempty"`
+	PostLogoutRedirectURIs []string             `json:"post_logout_redirect_uris,omitempty"`
+	RequestURIs            []string             `json:"request_uris,omitempty"`    // where its request objects are
+	AllowedOrigins         []string             `json:"allowed_origins,omitempty"` // browsers on these may call the token endpoint, CORS
+	GrantTypes             []string             `json:"grant_types,omitempty"`
+	ResponseTypes          []oauth.ResponseType `json:"response_types,omitempty"` // empty: code, if it has that grant
+	Scopes                 oauth.Scopes         `json:"scopes,omitempty"`         // all it may ever be granted
+	Resources              []string             `json:"resources,omitempty"`      // that it may ask access tokens for, RFC 8707
+	DetailsTypes           []string             `json:"details_types,omitempty"`  // of authorization details, RFC 9396
+	TrustedPeers           []string             `json:"trusted_peers,omitempty"`  // clients that may ask for tokens whose audience this one is
+	Connectors             []string             `json:"connectors,omitempty"`     // by which its users may log in; empty: by any
+	Groups                 []string             `json:"groups,omitempty"`         // of which its users must be in one; empty: anybody
 
-	RequirePKCE  bool
-	ScopeClaims  bool // the claims of granted scopes stand in the ID token too, not only at userinfo
-	IDTokenAlg   jose.Algorithm
-	AccessTTL    time.Duration // zero: the tenant's
-	IDTTL        time.Duration // zero: the tenant's
-	RefreshGrace time.Duration // zero: the tenant's; negative: none
-	PolicyURL    string
-	TermsURL     string
-	Disabled     bool
+	RequirePKCE          bool `json:"require_pkce,omitempty"`
+	RequirePAR           bool `json:"require_par,omitempty"`            // RFC 9126 section 6
+	RequireSignedRequest bool `json:"require_signed_request,omitempty"` // RFC 9101 section 10.5
+	CertificateBound     bool `json:"certificate_bound,omitempty"`      // its access tokens are, RFC 8705 section 3.4
+	DPoPBound            bool `json:"dpop_bound,omitempty"`             // its access tokens are, RFC 9449 section 5.2
+
+	ScopeClaims             bool           `json:"scope_claims,omitempty"` // the claims of granted scopes stand in the ID token too, not only at userinfo
+	SubjectType             SubjectType    `json:"subject_type,omitempty"` // empty: public
+	SectorURI               string         `json:"sector_uri,omitempty"`
+	IDTokenAlg              jose.Algorithm `json:"id_token_alg,omitempty"`
+	IDTokenEncryption       Encryption     `json:"id_token_encryption,omitzero"`
+	UserinfoAlg             jose.Algorithm `json:"userinfo_alg,omitempty"` // empty: plain JSON
+	UserinfoEncryption      Encryption     `json:"userinfo_encryption,omitzero"`
+	RequestObjectAlg        jose.Algorithm `json:"request_object_alg,omitempty"` // empty: any that we take
+	RequestObjectEncryption Encryption     `json:"request_object_encryption,omitzero"`
+	ResponseAlg             jose.Algorithm `json:"response_alg,omitempty"` // of JARM; empty: the default
+	ResponseEncryption      Encryption     `json:"response_encryption,omitzero"`
+	IntrospectionAlg        jose.Algorithm `json:"introspection_alg,omitempty"` // empty: plain JSON
+	IntrospectionEncryption Encryption     `json:"introspection_encryption,omitzero"`
+	AccessTokenFormat       TokenFormat    `json:"access_token_format,omitempty"` // empty: JWT
+	AccessTTL               time.Duration  `json:"access_ttl,omitempty"`          // zero: the tenant's
+	IDTTL                   time.Duration  `json:"id_ttl,omitempty"`              // zero: the tenant's
+	RefreshGrace            time.Duration  `json:"refresh_grace,omitempty"`       // zero: the tenant's; negative: none
+
+	DefaultMaxAge    *oauth.Seconds `json:"default_max_age,omitempty"`
+	RequireAuthTime  bool           `json:"require_auth_time,omitempty"` // which ID tokens always have
+	DefaultACR       []string       `json:"default_acr,omitempty"`
+	InitiateLoginURI string         `json:"initiate_login_uri,omitempty"`
+
+	FrontchannelLogoutURI     string `json:"frontchannel_logout_uri,omitempty"`
+	FrontchannelLogoutSession bool   `json:"frontchannel_logout_session,omitempty"` // it needs iss and sid
+	BackchannelLogoutURI      string `json:"backchannel_logout_uri,omitempty"`
+	BackchannelLogoutSession  bool   `json:"backchannel_logout_session,omitempty"` // it needs sid
+
+	Backchannel Backchannel `json:"backchannel,omitzero"`
+
+	PolicyURL       string   `json:"policy_url,omitempty"`
+	TermsURL        string   `json:"terms_url,omitempty"`
+	LogoURL         string   `json:"logo_url,omitempty"`
+	HomeURL         string   `json:"home_url,omitempty"`
+	Contacts        []string `json:"contacts,omitempty"`
+	SoftwareID      string   `json:"software_id,omitempty"`
+	SoftwareVersion string   `json:"software_version,omitempty"`
+
+	Disabled bool `json:"-"`
 	// NotBefore is when the client came to be, to the second: nothing that was issued
 	// earlier is its own, but that of another of the same id, which is gone.
-	NotBefore time.Time
+	NotBefore time.Time `json:"-"`
+}
+
+// Encryption is how something is encrypted for a client or by it, as JWE. Its zero
+// value is not at all.
+type Encryption struct {
+	Alg string `json:"alg,omitempty"` // of the key
+	Enc string `json:"enc,omitempty"` // of the content
+}
+
+// SubjectType says whether all clients know a person by one name, OpenID Connect Core
+// section 8.
+type SubjectType string
+
+// The subject types.
+const (
+	SubjectPublic   SubjectType = "public"
+	SubjectPairwise SubjectType = "pairwise" // each sector by another
+)
+
+// TokenFormat is what access tokens are.
+type TokenFormat string
+
+// The formats.
+const (
+	FormatJWT    TokenFormat = "jwt"    // RFC 9068
+	FormatOpaque TokenFormat = "opaque" // a handle, which says nothing by itself
+)
+
+// TLSAuth is what the certificate of a client says that authenticates itself by
+// tls_client_auth, RFC 8705 section 2.1.2. One of them is set.
+type TLSAuth struct {
+	SubjectDN string `json:"subject_dn,omitempty"` // RFC 4514
+	SANDNS    string `json:"san_dns,omitempty"`
+	SANURI    string `json:"san_uri,omitempty"`
+	SANIP     string `json:"san_ip,omitempty"`
+	SANEmail  string `json:"san_email,omitempty"`
+}
+
+// Backchannel is how a client asks for somebody who is elsewhere, OpenID Connect
+// Client-Initiated Backchannel Authentication (CIBA) section 4.
+type Backchannel struct {
+	Mode       string         `json:"mode,omitempty"`     // poll, ping or push
+	Endpoint   string         `json:"endpoint,omitempty"` // where it is notified
+	RequestAlg jose.Algorithm `json:"request_alg,omitempty"`
 }
 
 // The grant types that a client may have.

@@ -50,7 +50,7 @@ func (p Path) String() string {
 }
 
 // paths is a set of paths.
-type paths uint16
+type paths uint32
 
 func on(ps ...Path) paths {
 	var s paths

@@ -3,6 +3,7 @@ package grant
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -30,6 +31,38 @@ type Authorization struct {
 	Methods     []credential.Method
 	IssuedAt    time.Time
 	SupportCode string // of the attempt it came from
+	Terms       Terms
+}
+
+// Terms is what few authorizations say. The zero value is usual, and nothing is kept
+// of it.
+type Terms struct {
+	Claims    *oauth.ClaimsRequest `json:"claims,omitempty"`                // asked for one by one
+	Resources []string             `json:"resources,omitempty"`             // that access tokens are for, RFC 8707
+	Details   json.RawMessage      `json:"authorization_details,omitempty"` // that were granted, RFC 9396
+	ACR       []string             `json:"acr,omitempty"`                   // any of which was asked for
+	Binding   Binding              `json:"cnf,omitzero"`
+	Actor     *Actor               `json:"act,omitempty"`
+}
+
+// IsZero reports whether the terms say nothing.
+func (t Terms) IsZero() bool {
+	return t.Claims == nil && len(t.Resources) == 0 && len(t.Details) == 0 && len(t.ACR) == 0 && t.Binding == (Binding{}) && t.Actor == nil
+}
+
+// Binding is the key whose holder alone may use a token, as the claim "cnf" says it.
+// Its zero value is a bearer token.
+type Binding struct {
+	JKT string `json:"jkt,omitempty"`      // SHA-256 thumbprint of a JWK, RFC 9449 section 6.1
+	X5T string `json:"x5t#S256,omitempty"` // SHA-256 of a certificate, RFC 8705 section 3.1
+}
+
+// Actor is who acts on behalf of the subject, RFC 8693 section 4.1, and on whose
+// behalf they do.
+type Actor struct {
+	Subject string `json:"sub"`
+	Issuer  string `json:"iss,omitempty"`
+	Actor   *Actor `json:"act,omitempty"`
 }
 
 // Offline reports whether the authorization outlives the session it was made in,
@@ -42,6 +75,7 @@ type Code struct {
 	RedirectURI string
 	Challenge   oauth.Challenge // empty if the client need not use PKCE
 	Attempt     secret.Hash     // of the attempt's id, which leads to one code; its zero value is of none
+	BoundTo     string          // the thumbprint of the key that has to be proven; empty if none has, RFC 9449 section 10
 	ExpiresAt   time.Time
 }
 
@@ -56,6 +90,7 @@ type Proof struct {
 	ClientID    string
 	RedirectURI string
 	Verifier    string
+	BoundTo     string // the thumbprint of the key that was proven; empty if none was
 }
 
 // Family is the chain of refresh tokens of one authorization: one row, whatever

@@ -97,6 +97,48 @@ var codePromises = []promise{
 			same(w, c.name, outcome, c.want)
 		}
 	}},
+	{"a code that is bound to a key takes no other, and one that is not takes any", func(_ *testing.T, w *world) {
+		_, s := w.login("zoe")
+		for _, c := range []struct {
+			name, bound, proven string
+			want                grant.Outcome
+		}{
+			{"its key", "key", "key", grant.Redeemed},
+			{"another key", "key", "other", grant.WrongProof},
+			{"no key", "key", "", grant.WrongProof},
+			{"bound to none", "", "key", grant.Redeemed},
+		} {
+			i := w.unissued(s)
+			i.code.BoundTo = c.bound
+			w.ok(w.keepCode(i))
+			p := i.proof()
+			p.BoundTo = c.proven
+			_, outcome, err := w.Redeem(w.ctx, p, w.family(), w.now())
+			w.ok(err)
+			same(w, c.name, outcome, c.want)
+			if outcome == grant.WrongProof {
+				p.BoundTo = c.bound
+				_, outcome, err = w.Redeem(w.ctx, p, w.family(), w.now())
+				w.ok(err)
+				same(w, c.name+": has not burned it", outcome, grant.Redeemed)
+			}
+		}
+	}},
+	{"the terms of a grant come back as they were kept", func(_ *testing.T, w *world) {
+		_, s := w.login("zoe")
+		i := w.unissued(s)
+		i.Terms = grant.Terms{
+			Claims:    &oauth.ClaimsRequest{Userinfo: map[string]*oauth.ClaimRequest{"name": nil, "acr": {Essential: true, Value: []byte(`"1"`)}}},
+			Resources: []string{"https://api.example.com"}, Details: []byte(`[{"type":"payment"}]`), ACR: []string{"1", "2"},
+			Binding: grant.Binding{JKT: "thumbprint"},
+			Actor:   &grant.Actor{Subject: "one", Actor: &grant.Actor{Subject: "two"}},
+		}
+		w.ok(w.keepCode(i))
+		alike(w, "redeemed", w.redeem(i).Authorization.Terms, i.Terms)
+		k, err := w.Grant(w.ctx, i.ID, "")
+		w.ok(err)
+		alike(w, "read", k.Authorization.Terms, i.Terms)
+	}},
 	{"a code expires", func(_ *testing.T, w *world) {
 		_, s := w.login("zoe")
 		i, just := w.issue(s), w.issue(s)
