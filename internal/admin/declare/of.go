@@ -80,7 +80,7 @@ func ClientOf(c client.Client) (Client, error) {
 	if len(c.Keys) == 0 {
 		return d, nil
 	}
-	keys, err := jose.MarshalForeignJWKS(c.Keys)
+	keys, err := jose.MarshalForeignJWKS(c.Keys, nil)
 	d.JWKS = keys
 	return d, err
 }

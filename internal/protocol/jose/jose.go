@@ -24,7 +24,7 @@ import (
 // (RFC 7518, section 3.1; RFC 8037, section 3.1).
 type Algorithm string
 
-// The algorithms. We verify all of them, and sign with RS256, ES256 and EdDSA.
+// The algorithms. We verify all of them, and sign with RS256, PS256, ES256 and EdDSA.
 // There is no "none" and nothing symmetric among them, so neither can be asked
 // for by mistake.
 const (
@@ -52,7 +52,7 @@ var rules = map[Algorithm]rule{
 	RS256: {hash: crypto.SHA256, rsa: true, signs: true},
 	RS384: {hash: crypto.SHA384, rsa: true},
 	RS512: {hash: crypto.SHA512, rsa: true},
-	PS256: {hash: crypto.SHA256, rsa: true},
+	PS256: {hash: crypto.SHA256, rsa: true, signs: true},
 	PS384: {hash: crypto.SHA384, rsa: true},
 	PS512: {hash: crypto.SHA512, rsa: true},
 	ES256: {hash: crypto.SHA256, curve: elliptic.P256(), signs: true},
@@ -88,6 +88,9 @@ const (
 
 // Fits says why a key cannot be used with the algorithm, or returns nil.
 func (a Algorithm) Fits(public crypto.PublicKey) error {
+	if a.Encrypts() {
+		return KeyManagement(a).Fits(public)
+	}
 	r, ok := rules[a]
 	if !ok {
 		return fmt.Errorf("jose: unknown algorithm %q", string(a))
@@ -125,12 +128,13 @@ func checkRSA(key *rsa.PublicKey) error {
 	return nil
 }
 
-// GenerateKey makes a new key for an algorithm that we sign with.
+// GenerateKey makes a new key for an algorithm that we sign with, or that others
+// encrypt to us with.
 func GenerateKey(alg Algorithm) (crypto.Signer, error) {
 	switch alg {
-	case RS256:
+	case RS256, PS256, EncryptRSA:
 		return rsa.GenerateKey(rand.Reader, minRSABits)
-	case ES256:
+	case ES256, EncryptEC:
 		return ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	case EdDSA:
 		_, key, err := ed25519.GenerateKey(rand.Reader)

@@ -34,15 +34,15 @@ type Key struct {
 // jwk holds the public members of a key (RFC 7518, section 6; RFC 8037, section
 // 2). It has no room for any other, so a private one cannot slip out.
 type jwk struct {
-	Type      string    `json:"kty"`
-	Use       string    `json:"use,omitempty"`
-	Algorithm Algorithm `json:"alg,omitempty"`
-	KeyID     string    `json:"kid,omitempty"`
-	Curve     string    `json:"crv,omitempty"`
-	N         string    `json:"n,omitempty"`
-	E         string    `json:"e,omitempty"`
-	X         string    `json:"x,omitempty"`
-	Y         string    `json:"y,omitempty"`
+	Type      string `json:"kty"`
+	Use       string `json:"use,omitempty"`
+	Algorithm string `json:"alg,omitempty"`
+	KeyID     string `json:"kid,omitempty"`
+	Curve     string `json:"crv,omitempty"`
+	N         string `json:"n,omitempty"`
+	E         string `json:"e,omitempty"`
+	X         string `json:"x,omitempty"`
+	Y         string `json:"y,omitempty"`
 }
 
 func publicJWK(public crypto.PublicKey) (jwk, error) {
@@ -73,8 +73,9 @@ func publicJWK(public crypto.PublicKey) (jwk, error) {
 	}
 }
 
-// MarshalJWKS returns keys as a key set to publish. Each must have an id of its
-// own and the one algorithm that it is used with.
+// MarshalJWKS returns keys as a key set to publish. Each must have an id of its own,
+// and the one algorithm that it is used with; one that others encrypt to is for every
+// way of its kind, so the set names none.
 func MarshalJWKS(keys []Key) ([]byte, error) {
 	set := struct {
 		Keys []jwk `json:"keys"`
@@ -90,7 +91,10 @@ func MarshalJWKS(keys []Key) ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		member.Use, member.Algorithm, member.KeyID = "sig", k.Alg, k.KID
+		member.Use, member.Algorithm, member.KeyID = "sig", string(k.Alg), k.KID
+		if k.Alg.Encrypts() {
+			member.Use, member.Algorithm = "enc", ""
+		}
 		set.Keys = append(set.Keys, member)
 	}
 	return stdjson.Marshal(set)
@@ -98,17 +102,25 @@ func MarshalJWKS(keys []Key) ([]byte, error) {
 
 // MarshalForeignJWKS returns keys of somebody else as the key set that they came in,
 // in which a key may have neither an id nor an algorithm.
-func MarshalForeignJWKS(keys []Key) ([]byte, error) {
+func MarshalForeignJWKS(keys []Key, encryption []EncryptionKey) ([]byte, error) {
 	set := struct {
 		Keys []jwk `json:"keys"`
-	}{Keys: make([]jwk, 0, len(keys))}
+	}{Keys: make([]jwk, 0, len(keys)+len(encryption))}
+	add := func(use, alg, kid string, public crypto.PublicKey) error {
+		member, err := publicJWK(public)
+		member.Use, member.Algorithm, member.KeyID = use, alg, kid
+		set.Keys = append(set.Keys, member)
+		return err
+	}
 	for _, k := range keys {
-		member, err := publicJWK(k.Public)
-		if err != nil {
+		if err := add("sig", string(k.Alg), k.KID, k.Public); err != nil {
 			return nil, err
 		}
-		member.Use, member.Algorithm, member.KeyID = "sig", k.Alg, k.KID
-		set.Keys = append(set.Keys, member)
+	}
+	for _, k := range encryption {
+		if err := add("enc", string(k.Alg), k.KID, k.Public); err != nil {
+			return nil, err
+		}
 	}
 	return stdjson.Marshal(set)
 }
@@ -118,69 +130,130 @@ func MarshalForeignJWKS(keys []Key) ([]byte, error) {
 // or for encryption, weak and malformed ones, and any that comes with its private
 // part, because then everybody can sign with it.
 func ParseJWKS(data []byte) ([]Key, error) {
+	var keys []Key
+	err := eachJWK(data, func(raw []byte) {
+		if k, err := parseJWK(raw); err == nil {
+			keys = append(keys, k)
+		}
+	})
+	return keys, err
+}
+
+// ParseEncryptionJWKS returns the keys of somebody's key set that things are encrypted
+// to: those that say so. One that leaves open what it is for is for signatures alone,
+// because a key should not do both. Whatever else is in there is left out.
+func ParseEncryptionJWKS(data []byte) ([]EncryptionKey, error) {
+	var keys []EncryptionKey
+	err := eachJWK(data, func(raw []byte) {
+		if k, err := parseEncryptionJWK(raw); err == nil {
+			keys = append(keys, k)
+		}
+	})
+	return keys, err
+}
+
+func eachJWK(data []byte, visit func(raw []byte)) error {
 	if len(data) > MaxKeySet {
-		return nil, fmt.Errorf("jose: a key set of more than %d bytes", MaxKeySet)
+		return fmt.Errorf("jose: a key set of more than %d bytes", MaxKeySet)
 	}
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
 	if err := Unmarshal(data, &set); err != nil {
-		return nil, err
+		return err
 	}
 	if set.Keys == nil {
-		return nil, errors.New("jose: not a key set")
+		return errors.New("jose: not a key set")
 	}
 	if len(set.Keys) > MaxKeySetKeys {
-		return nil, fmt.Errorf("jose: a key set of more than %d keys", MaxKeySetKeys)
+		return fmt.Errorf("jose: a key set of more than %d keys", MaxKeySetKeys)
 	}
-	var keys []Key
 	for _, raw := range set.Keys {
-		if k, err := parseJWK(raw); err == nil {
-			keys = append(keys, k)
-		}
+		visit(raw)
 	}
-	return keys, nil
+	return nil
+}
+
+// foreignJWK is a key as somebody sends it.
+type foreignJWK struct {
+	jwk
+	Operations []string        `json:"key_ops"`
+	D          json.RawMessage `json:"d"` // private, of all kinds
+	K          json.RawMessage `json:"k"` // symmetric
 }
 
 func parseJWK(raw []byte) (Key, error) {
-	var k struct {
-		jwk
-		Operations []string        `json:"key_ops"`
-		D          json.RawMessage `json:"d"` // private, of all kinds
-		K          json.RawMessage `json:"k"` // symmetric
-	}
+	var k foreignJWK
 	if err := json.Unmarshal(raw, &k); err != nil {
 		return Key{}, err
 	}
-	switch {
-	case k.D != nil || k.K != nil:
-		return Key{}, errors.New("jose: a key with its private part")
-	case k.Use != "" && k.Use != "sig", k.Operations != nil && !slices.Contains(k.Operations, "verify"):
+	if k.Use != "" && k.Use != "sig" || k.Operations != nil && !slices.Contains(k.Operations, "verify") {
 		return Key{}, errors.New("jose: a key for something else")
-	case k.Type != "RSA" && k.Type != "EC" && k.Type != "OKP":
-		return Key{}, fmt.Errorf("jose: a key of unknown kind %.20q", k.Type)
-	case len(k.KeyID) > maxKeyID:
-		return Key{}, errors.New("jose: a key with a very long id")
 	}
-	// The key is made of its public members alone: no certificate, and nothing
-	// that we have not looked at.
-	members, err := stdjson.Marshal(jwk{Type: k.Type, Curve: k.Curve, N: k.N, E: k.E, X: k.X, Y: k.Y})
+	public, err := k.public()
 	if err != nil {
 		return Key{}, err
 	}
+	alg := Algorithm(k.Algorithm).plain()
+	if err := usable(public, alg); err != nil {
+		return Key{}, err
+	}
+	return Key{KID: k.KeyID, Alg: alg, Public: public}, nil
+}
+
+// wrapping are the uses of a key to encrypt to (RFC 7517, section 4.3).
+var wrapping = []string{"encrypt", "wrapKey", "deriveKey", "deriveBits"}
+
+func parseEncryptionJWK(raw []byte) (EncryptionKey, error) {
+	var k foreignJWK
+	if err := json.Unmarshal(raw, &k); err != nil {
+		return EncryptionKey{}, err
+	}
+	if k.Use != "enc" || k.Operations != nil && !slices.ContainsFunc(k.Operations, func(o string) bool { return slices.Contains(wrapping, o) }) {
+		return EncryptionKey{}, errors.New("jose: a key for something else")
+	}
+	public, err := k.public()
+	if err != nil {
+		return EncryptionKey{}, err
+	}
+	alg := KeyManagement(k.Algorithm)
+	if alg == "" && RSAOAEP.Fits(public) != nil && ECDHES.Fits(public) != nil {
+		return EncryptionKey{}, errors.New("jose: a key that nothing can be encrypted to")
+	}
+	if alg != "" {
+		err = alg.Fits(public)
+	}
+	return EncryptionKey{KID: k.KeyID, Alg: alg, Public: public}, err
+}
+
+// public returns the key itself. It is made of its public members alone: no
+// certificate, and nothing that we have not looked at.
+func (k foreignJWK) public() (crypto.PublicKey, error) {
+	switch {
+	case k.D != nil || k.K != nil:
+		return nil, errors.New("jose: a key with its private part")
+	case k.Type != "RSA" && k.Type != "EC" && k.Type != "OKP":
+		return nil, fmt.Errorf("jose: a key of unknown kind %.20q", k.Type)
+	case len(k.KeyID) > maxKeyID:
+		return nil, errors.New("jose: a key with a very long id")
+	}
+	members, err := stdjson.Marshal(jwk{Type: k.Type, Curve: k.Curve, N: k.N, E: k.E, X: k.X, Y: k.Y})
+	if err != nil {
+		return nil, err
+	}
 	var made gojose.JSONWebKey
 	if err := made.UnmarshalJSON(members); err != nil {
-		return Key{}, err
+		return nil, err
 	}
-	if err := usable(made.Key, k.Algorithm.plain()); err != nil {
-		return Key{}, err
-	}
-	return Key{KID: k.KeyID, Alg: k.Algorithm.plain(), Public: made.Key}, nil
+	return made.Key, nil
 }
 
 // usable says why a key verifies nothing: with its algorithm, or with any if it
 // has none.
 func usable(public crypto.PublicKey, alg Algorithm) error {
+	if alg.Encrypts() {
+		return errors.New("jose: a key for something else")
+	}
 	if alg != "" {
 		return alg.Fits(public)
 	}

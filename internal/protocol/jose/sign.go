@@ -124,9 +124,13 @@ func (s *Signer) signature(input []byte) ([]byte, error) {
 	if s.alg == EdDSA { // signs the message itself, not its hash
 		return s.key.Sign(rand.Reader, input, crypto.Hash(0))
 	}
-	digest := sha256.Sum256(input) // RS256 and ES256 alike
-	signature, err := s.key.Sign(rand.Reader, digest[:], crypto.SHA256)
-	if err != nil || s.alg == RS256 {
+	digest := sha256.Sum256(input) // of all others alike
+	var options crypto.SignerOpts = crypto.SHA256
+	if s.alg == PS256 {
+		options = &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: crypto.SHA256}
+	}
+	signature, err := s.key.Sign(rand.Reader, digest[:], options)
+	if err != nil || s.alg != ES256 {
 		return signature, err
 	}
 	return rawECDSA(signature, s.size/2)

@@ -17,7 +17,7 @@ import (
 )
 
 func TestWhatWeSignOthersVerify(t *testing.T) {
-	for _, alg := range []Algorithm{RS256, ES256, EdDSA} {
+	for _, alg := range []Algorithm{RS256, PS256, ES256, EdDSA} {
 		for _, typ := range []string{TypeJWT, TypeAccessToken, TypeLogoutToken, "secevent+jwt", ""} {
 			t.Run(string(alg)+" "+typ, func(t *testing.T) {
 				key := keys()[alg]
@@ -81,7 +81,8 @@ func TestASignerIsRefusedIf(t *testing.T) {
 		{"the key has no id", keys()[ES256], ES256, ""},
 		{"the algorithm is none", keys()[ES256], "none", "k1"},
 		{"the algorithm is symmetric", keys()[ES256], "HS256", "k1"},
-		{"the algorithm is one that we only verify", keys()[RS256], PS256, "k1"},
+		{"the algorithm is one that we only verify", keys()[RS256], PS384, "k1"},
+		{"the key is for others to encrypt to", keys()[RS256], EncryptRSA, "k1"},
 		{"the key is of another kind", keys()[RS256], ES256, "k1"},
 		{"the key is on another curve", keys()[ES384], ES256, "k1"},
 		{"the key is weak", weakRSA(), RS256, "k1"},
