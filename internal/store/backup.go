@@ -81,13 +81,13 @@ type Restored struct {
 	Tenants  int `json:"tenants"`
 	Sessions int `json:"sessions"` // that ended
 	Grants   int `json:"grants"`   // that were revoked, with their codes and refresh tokens
-	Links    int `json:"links"`    // and devices, that count no more
+	Links    int `json:"links"`    // devices and pushed requests, that count no more
 }
 
 // FinishRestore makes a database safe that was restored from a backup. What was
 // revoked, used up or disabled since the backup is not known to it, and would count
-// again; so nothing counts that was issued before now: codes, links and devices are
-// void, sessions are over, and grants are revoked with their refresh tokens.
+// again; so nothing counts that was issued before now: codes, links, devices and
+// pushed requests are void, sessions are over, and grants are revoked with their refresh tokens.
 func (db *DB) FinishRestore(ctx context.Context, by audit.By) (Restored, error) {
 	rows, err := db.reader().query(ctx, `SELECT id FROM tenants ORDER BY id`)
 	ids, err := collect(rows, err, func(s scanner) (id string, err error) { return id, s.Scan(&id) })
@@ -121,6 +121,7 @@ func (t *Tenant) finishRestore(ctx context.Context, by audit.By, total *Restored
 			{&here.Grants, `UPDATE grants SET revoked_at = $2, revoked_reason = 'restored' WHERE tenant_id = $1 AND revoked_at IS NULL AND issued_at <= $2`},
 			{&here.Links, `UPDATE links SET used_at = $2 WHERE tenant_id = $1 AND used_at IS NULL AND created_at <= $2`},
 			{&here.Links, `UPDATE devices SET denied_at = $2 WHERE tenant_id = $1 AND denied_at IS NULL AND created_at <= $2`},
+			{&here.Links, `UPDATE pushed_requests SET ended_at = $2 WHERE tenant_id = $1 AND ended_at IS NULL AND created_at <= $2`},
 		} {
 			n, err := tx.exec(ctx, do.query, t.id, instant(by.At))
 			if err != nil {

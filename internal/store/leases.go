@@ -25,6 +25,7 @@ var stale = []struct{ table, key, at string }{
 	{"revoked_tokens", "tenant_id, token", "expires_at"},
 	{"used_assertions", "tenant_id, client_id, jti", "expires_at"},
 	{"devices", "tenant_id, id", "purge_at"},
+	{"pushed_requests", "tenant_id, hash", "purge_at"},
 	{"traces", "tenant_id, support_code", "expires_at"},
 	{"links", "tenant_id, hash", "expires_at"},
 	{"receipts", "tenant_id, actor, key", "expires_at"},

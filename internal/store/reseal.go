@@ -27,6 +27,7 @@ var sealedColumns = []sealedColumn{
 	{table: "connectors", column: "config", tenant: "tenant_id", key: []string{"id"}, configuration: true},
 	{table: "identities", column: "data", tenant: "tenant_id", key: []string{"connector_id", "subject"}},
 	{table: "sessions", column: "upstream", tenant: "tenant_id", key: []string{"id"}},
+	{table: "pushed_requests", column: "request", tenant: "tenant_id", key: []string{"hash"}},
 	{table: "receipts", column: "answer", tenant: "tenant_id", key: []string{"actor", "key"}},
 	{table: "outbox", column: "body", tenant: "tenant_id", key: []string{"id"}},
 }

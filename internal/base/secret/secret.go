@@ -26,6 +26,7 @@ const (
 	FoundingPrefix = "dxb_" // makes the first administrator
 	DevicePrefix   = "dxd_" // device code
 	LinkPrefix     = "dxl_" // link to choose a password by
+	PushedPrefix   = "dxp_" // handle of a pushed authorization request
 )
 
 // randomLength is the length of what follows the prefix: two texts of 26 base32

@@ -22,6 +22,7 @@ type Request struct {
 	StartedAt   time.Time           `json:"b"`
 	ExpiresAt   time.Time           `json:"e"`
 	Asked       oauth.Authorization `json:"q"`
+	By          Delivery            `json:"y,omitzero"`
 	About       string              `json:"u,omitempty"` // the account that the client's id_token_hint was about
 	Answered    Answer              `json:"a"`
 	Device      *Waits              `json:"d,omitempty"` // whom it is for, if it is not the client's own browser

@@ -103,6 +103,15 @@ var operatorsDeeds = []deed{
 		d := w.device(n)
 		return func(ctx context.Context) error { return w.OpenDevice(ctx, d) }
 	}},
+	{"KeepPushed", func(w *world, n string) func(context.Context) error {
+		p := w.pushed(n)
+		return func(ctx context.Context) error { return w.KeepPushed(ctx, p) }
+	}},
+	{"EndPushed", func(w *world, n string) func(context.Context) error {
+		p := w.pushed(n)
+		w.ok(w.KeepPushed(w.ctx, p))
+		return func(ctx context.Context) error { return w.EndPushed(ctx, p.Hash, w.now()) }
+	}},
 	{"ApproveDevice", func(w *world, n string) func(context.Context) error {
 		d, a := w.asking(n)
 		permit := Permit(w, grant.ApproveDevice, a)

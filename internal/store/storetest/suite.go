@@ -50,6 +50,7 @@ func Run(t *testing.T, open Opener) {
 		{"openings", openingPromises},
 		{"codes", codePromises},
 		{"devices", devicePromises},
+		{"pushed requests", pushedPromises},
 		{"grants", grantPromises},
 		{"keys", keyPromises},
 		{"audit", auditPromises},

@@ -21,6 +21,8 @@ var restorePromises = []promise{
 		_, link := w.invited("ida", user.Invite)
 		device := w.device("a screen")
 		w.ok(w.OpenDevice(w.ctx, device))
+		pushed := w.pushed("before")
+		w.ok(w.KeepPushed(w.ctx, pushed))
 		other, err := w.db.EnsureTenant(w.ctx, "other", "https://other.example")
 		w.ok(err)
 		w.clock.Advance(time.Second)
@@ -31,7 +33,7 @@ var restorePromises = []promise{
 		same(w, "tenants", done.Tenants, 2)
 		same(w, "sessions", done.Sessions, 1)
 		same(w, "grants", done.Grants, 2)
-		same(w, "links and devices", done.Links, 2)
+		same(w, "links, devices and pushed requests", done.Links, 3)
 
 		_, err = w.SessionByCookie(w.ctx, s.Cookie, "")
 		w.refuses(fault.NotFound, err)
@@ -43,6 +45,9 @@ var restorePromises = []promise{
 		w.clock.Advance(time.Second)
 		_, err = w.letIn(device, "yve")
 		same(w, "the device is void", err != nil, true)
+		ended, err := w.Pushed(w.ctx, pushed.Hash, app)
+		w.ok(err)
+		same(w, "the pushed request is void", ended.Ended, true)
 		for _, tn := range []interface{ ID() string }{w.Tenant, other} {
 			view, err := w.db.Tenant(w.ctx, tn.ID())
 			w.ok(err)
