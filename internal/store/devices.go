@@ -2,13 +2,22 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"time"
 
 	"dex/internal/base/fault"
 	"dex/internal/base/secret"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/grant"
+	"dex/internal/domain/outbox"
+)
+
+var (
+	_ grant.DeviceStore = (*Tenant)(nil)
+	_ grant.Approvals   = (*Tenant)(nil)
 )
 
 // deviceKeep is how long a device is kept after its time, so that it hears why it
@@ -18,98 +27,240 @@ const deviceKeep = time.Hour
 // OpenDevice implements [grant.DeviceStore]. Those who come at once may be a few too
 // many together: the bound is on what a flood can leave here, not a count.
 func (t *Tenant) OpenDevice(ctx context.Context, d grant.Device) error {
-	var waiting, ofNetwork int
+	var waiting, alike int
+	var who grant.Addressee
+	if d.For != nil {
+		who = *d.For
+	}
 	err := t.db.reader().row(ctx, `
-		SELECT COUNT(*), COUNT(CASE WHEN network = $5 THEN 1 END)
-		FROM (SELECT network FROM devices WHERE tenant_id = $1 AND client_id = $2 AND expires_at > $3 LIMIT $4) waiting`,
-		t.id, d.ClientID, instant(d.CreatedAt), grant.MaxDevices, d.Network).Scan(&waiting, &ofNetwork)
+		SELECT COUNT(*), COUNT(CASE WHEN network = $5 AND user_id = $6 THEN 1 END)
+		FROM (SELECT network, user_id FROM devices WHERE tenant_id = $1 AND client_id = $2 AND expires_at > $3 LIMIT $4) waiting`,
+		t.id, d.ClientID, instant(d.CreatedAt), grant.MaxDevices, d.Network, who.UserID).Scan(&waiting, &alike)
 	if err != nil {
 		return err
 	}
-	if !d.MayWait(waiting, ofNetwork) {
+	if !d.MayWait(waiting, alike) {
 		return &fault.Error{
 			Kind:    fault.Throttled,
 			Message: "Too many devices of this application wait to be let in. Please try again later.", RetryAfter: time.Minute,
 		}
 	}
+	notice, err := t.sealNotice(d)
+	if err != nil {
+		return err
+	}
+	var acr any // none, as usual
+	if len(d.ACR) > 0 {
+		acr = document{d.ACR}
+	}
 	_, err = t.db.writer().exec(ctx, `
 		INSERT INTO devices (tenant_id, id, code, user_code, client_id, scopes, support_code, remote_addr, user_agent,
-			created_at, expires_at, pause, next_poll_at, purge_at, network)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $10, $13, $14)`,
+			created_at, expires_at, pause, next_poll_at, purge_at, network, user_id, connector_id, subject, message, acr, notice)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $10, $13, $14, $15, $16, $17, $18, $19, $20)`,
 		t.id, d.ID, d.Code, d.UserCode, d.ClientID, d.Scopes.String(), d.SupportCode, remark(d.RemoteAddr, maxRemoteAddr),
 		remark(d.UserAgent, maxUserAgent), instant(d.CreatedAt), instant(d.ExpiresAt), int64(grant.DevicePause/time.Second),
-		instant(d.ExpiresAt.Add(deviceKeep)), d.Network)
+		instant(d.ExpiresAt.Add(deviceKeep)), d.Network, who.UserID, who.ConnectorID, who.Subject, d.Message, acr, notice)
 	if t.db.engine.exists(err) {
 		return fault.New(fault.Conflict, "Another device waits under this code.")
 	}
 	return err
 }
 
-// DeviceByUserCode implements [grant.DeviceStore].
-func (t *Tenant) DeviceByUserCode(ctx context.Context, userCode secret.Hash, now time.Time) (grant.Device, error) {
-	d := grant.Device{UserCode: userCode}
+// sealedNotice is a notice as it is sealed.
+type sealedNotice struct {
+	Endpoint string `json:"endpoint"`
+	Token    string `json:"token"`
+	Code     string `json:"code"`
+}
+
+func (t *Tenant) sealNotice(d grant.Device) ([]byte, error) {
+	if d.Notice == nil {
+		return nil, nil
+	}
+	text, err := json.Marshal(sealedNotice{d.Notice.Endpoint, string(d.Notice.Token), string(d.Notice.Code)})
+	return t.seal(text, "devices", "notice", d.ID), err
+}
+
+// notify queues what the client is told of its request, in the transaction that answers
+// it: that it may ask now, whatever the answer is. CIBA section 10.2.
+func (t *Tenant) notify(ctx context.Context, tx hand, deviceID string, sealed []byte, until, now time.Time) error {
+	text, err := t.unseal(sealed, "devices", "notice", deviceID)
+	if err != nil || len(text) == 0 {
+		return err
+	}
+	var n sealedNotice
+	if err := json.Unmarshal(text, &n); err != nil {
+		return fmt.Errorf("the notice of a device: %w", err)
+	}
+	body, err := json.Marshal(map[string]string{"auth_req_id": n.Code})
+	if err != nil {
+		return err
+	}
+	m, err := outbox.Notification{URL: n.Endpoint, Bearer: n.Token, ContentType: "application/json", Body: body, Until: until}.Message()
+	if err != nil {
+		return err
+	}
+	return t.enqueue(ctx, tx, m, now)
+}
+
+const deviceColumns = `id, code, client_id, scopes, support_code, remote_addr, user_agent, created_at, expires_at,
+	user_id, connector_id, subject, message, acr`
+
+func scanDevice(s scanner) (grant.Device, error) {
+	var d grant.Device
+	var who grant.Addressee
 	var text string
 	var code []byte
-	err := t.db.reader().row(ctx, `
-		SELECT id, code, client_id, scopes, support_code, remote_addr, user_agent, created_at, expires_at
-		FROM devices
-		WHERE tenant_id = $1 AND user_code = $2 AND expires_at > $3 AND approved_at IS NULL AND denied_at IS NULL`,
-		t.id, userCode, instant(now),
-	).Scan(&d.ID, &code, &d.ClientID, &text, &d.SupportCode, &d.RemoteAddr, &d.UserAgent, (*instant)(&d.CreatedAt), (*instant)(&d.ExpiresAt))
+	err := s.Scan(&d.ID, &code, &d.ClientID, &text, &d.SupportCode, &d.RemoteAddr, &d.UserAgent, (*instant)(&d.CreatedAt), (*instant)(&d.ExpiresAt),
+		&who.UserID, &who.ConnectorID, &who.Subject, &d.Message, document{&d.ACR})
 	if err != nil {
-		return grant.Device{}, notFound(err, "No device waits under this code. It may be mistyped, used or too old.")
+		return grant.Device{}, err
 	}
 	copy(d.Code[:], code)
 	d.Scopes = scopes(text)
+	if who.UserID != "" {
+		d.For = &who
+	}
 	return d, nil
+}
+
+// stillWaiting is what holds for a device that waits at $2.
+const stillWaiting = `tenant_id = $1 AND expires_at > $2 AND approved_at IS NULL AND denied_at IS NULL`
+
+// DeviceByUserCode implements [grant.DeviceStore].
+func (t *Tenant) DeviceByUserCode(ctx context.Context, userCode secret.Hash, now time.Time) (grant.Device, error) {
+	d, err := scanDevice(t.db.reader().row(ctx, `
+		SELECT `+deviceColumns+` FROM devices WHERE `+stillWaiting+` AND user_code = $3`, t.id, instant(now), userCode))
+	if err != nil {
+		return grant.Device{}, notFound(err, "No device waits under this code. It may be mistyped, used or too old.")
+	}
+	d.UserCode = userCode
+	return d, nil
+}
+
+// WaitingRequest implements [grant.Approvals].
+func (t *Tenant) WaitingRequest(ctx context.Context, id string, now time.Time) (grant.Device, error) {
+	d, err := scanDevice(t.db.reader().row(ctx, `
+		SELECT `+deviceColumns+` FROM devices WHERE `+stillWaiting+` AND id = $3 AND user_id <> ''`, t.id, instant(now), id))
+	if err != nil {
+		return grant.Device{}, noRequest(err)
+	}
+	return d, nil
+}
+
+func noRequest(err error) error {
+	return notFound(err, "No such request waits. It may have been answered, or be too old.")
+}
+
+// RequestsFor implements [grant.Approvals].
+func (t *Tenant) RequestsFor(ctx context.Context, userID, after string, most int, now time.Time) ([]grant.Device, error) {
+	rows, err := t.db.reader().query(ctx, fmt.Sprintf(`
+		SELECT %s FROM devices WHERE %s AND user_id = $3 AND user_id <> '' AND id > $4
+		ORDER BY id LIMIT %d`, deviceColumns, stillWaiting, most), t.id, instant(now), userID, after)
+	return collect(rows, err, scanDevice)
 }
 
 // ApproveDevice implements [grant.DeviceStore]. The device code becomes the code of a
 // grant, so that it is redeemed, and its replay found, by the very statement that
 // does so for every other.
 func (t *Tenant) ApproveDevice(ctx context.Context, p grant.Permit, deviceID string, steps []audit.Step, startedAt time.Time) error {
-	a, err := p.For(grant.ApproveDevice)
+	return t.db.inTx(ctx, func(tx hand) error { return t.approveDevice(ctx, tx, p, deviceID, steps, startedAt) })
+}
+
+// ApproveRequest implements [grant.Approvals].
+func (t *Tenant) ApproveRequest(ctx context.Context, p grant.Permit, id string, by audit.By) error {
+	return t.db.inTx(ctx, func(tx hand) error {
+		if err := t.approveDevice(ctx, tx, p, id, nil, by.At); err != nil {
+			return err
+		}
+		a, err := p.For(grant.ApproveBackchannel)
+		if err != nil {
+			return err
+		}
+		e := by.Event(audit.BackchannelApproved)
+		e.UserID, e.ClientID, e.ConnectorID, e.GrantID, e.SupportCode = a.UserID, a.ClientID, a.ConnectorID, a.ID, a.SupportCode
+		return t.witness(ctx, tx, by, e)
+	})
+}
+
+func (t *Tenant) approveDevice(ctx context.Context, tx hand, p grant.Permit, deviceID string, steps []audit.Step, startedAt time.Time) error {
+	a, err := p.For(grant.ApproveDevice, grant.ApproveBackchannel)
 	if err != nil {
 		return err
 	}
 	if a.ID == "" || a.UserID == "" || a.IssuedAt.IsZero() {
 		return errors.New("a device for a grant without an id, an account or a date")
 	}
-	return t.db.inTx(ctx, func(tx hand) error {
-		code := grant.Code{}
-		var hash []byte
-		err := tx.change(ctx, `
-			UPDATE devices SET approved_at = $3
-			WHERE tenant_id = $1 AND id = $2 AND client_id = $4 AND expires_at > $3 AND approved_at IS NULL AND denied_at IS NULL
-			RETURNING code, expires_at`,
-			t.id, deviceID, instant(a.IssuedAt), a.ClientID).Scan(&hash, (*instant)(&code.ExpiresAt))
-		if isNone(err) {
-			return fault.New(fault.Conflict, "The device has been answered already, or its code is too old.")
-		}
-		if err != nil {
-			return err
-		}
-		copy(code.Hash[:], hash)
-		return t.insertGrant(ctx, tx, a, code, steps, startedAt)
-	})
+	waitsFor := "" // anybody who types its code
+	if _, err := p.For(grant.ApproveBackchannel); err == nil {
+		waitsFor = a.UserID
+	}
+	code := grant.Code{}
+	var hash, notice []byte
+	err = tx.change(ctx, `
+		UPDATE devices SET approved_at = $3
+		WHERE tenant_id = $1 AND id = $2 AND client_id = $4 AND user_id = $5 AND expires_at > $3 AND approved_at IS NULL AND denied_at IS NULL
+		RETURNING code, expires_at, notice`,
+		t.id, deviceID, instant(a.IssuedAt), a.ClientID, waitsFor).Scan(&hash, (*instant)(&code.ExpiresAt), &notice)
+	if isNone(err) {
+		return fault.New(fault.Conflict, "The device has been answered already, or its code is too old.")
+	}
+	if err != nil {
+		return err
+	}
+	copy(code.Hash[:], hash)
+	if err := t.notify(ctx, tx, deviceID, notice, code.ExpiresAt, a.IssuedAt); err != nil {
+		return err
+	}
+	return t.insertGrant(ctx, tx, a, code, steps, startedAt)
 }
 
 // DenyDevice implements [grant.DeviceStore].
 func (t *Tenant) DenyDevice(ctx context.Context, deviceID string, now time.Time) error {
 	return t.db.inTx(ctx, func(tx hand) error {
-		e := audit.Event{At: now, Kind: audit.DeviceDenied}
-		err := tx.change(ctx, `
-			UPDATE devices SET denied_at = $3
-			WHERE tenant_id = $1 AND id = $2 AND approved_at IS NULL AND denied_at IS NULL
-			RETURNING client_id, support_code, remote_addr`, t.id, deviceID, instant(now)).Scan(&e.ClientID, &e.SupportCode, &e.RemoteAddr)
-		if isNone(err) {
-			return nil // it has been answered before
-		}
-		if err != nil {
+		e, denied, err := t.denyDevice(ctx, tx, deviceID, audit.Event{At: now})
+		if err != nil || !denied { // it has been answered before
 			return err
 		}
 		return t.record(ctx, tx, e)
 	})
+}
+
+// DenyRequest implements [grant.Approvals].
+func (t *Tenant) DenyRequest(ctx context.Context, id string, by audit.By) error {
+	return t.db.inTx(ctx, func(tx hand) error {
+		e, denied, err := t.denyDevice(ctx, tx, id, by.Event(audit.BackchannelDenied))
+		switch {
+		case err != nil:
+			return err
+		case !denied || e.Kind != audit.BackchannelDenied:
+			return noRequest(sql.ErrNoRows)
+		}
+		return t.witness(ctx, tx, by, e)
+	})
+}
+
+// denyDevice turns a device away, and completes the event that tells of it. It reports
+// false if the device does not wait.
+func (t *Tenant) denyDevice(ctx context.Context, tx hand, deviceID string, e audit.Event) (audit.Event, bool, error) {
+	var notice []byte
+	var expiresAt time.Time
+	err := tx.change(ctx, `
+		UPDATE devices SET denied_at = $3
+		WHERE tenant_id = $1 AND id = $2 AND approved_at IS NULL AND denied_at IS NULL
+		RETURNING client_id, user_id, connector_id, support_code, remote_addr, notice, expires_at`, t.id, deviceID, instant(e.At),
+	).Scan(&e.ClientID, &e.UserID, &e.ConnectorID, &e.SupportCode, &e.RemoteAddr, &notice, (*instant)(&expiresAt))
+	if isNone(err) {
+		return e, false, nil
+	}
+	if err != nil {
+		return e, false, err
+	}
+	e.Kind = audit.DeviceDenied
+	if e.UserID != "" {
+		e.Kind = audit.BackchannelDenied
+	}
+	return e, true, t.notify(ctx, tx, deviceID, notice, expiresAt, e.At)
 }
 
 // PollDevice implements [grant.DeviceStore]. It is one transaction, so that devices

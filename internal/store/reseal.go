@@ -29,6 +29,7 @@ var sealedColumns = []sealedColumn{
 	{table: "sessions", column: "upstream", tenant: "tenant_id", key: []string{"id"}},
 	{table: "pushed_requests", column: "request", tenant: "tenant_id", key: []string{"hash"}},
 	{table: "receipts", column: "answer", tenant: "tenant_id", key: []string{"actor", "key"}},
+	{table: "devices", column: "notice", tenant: "tenant_id", key: []string{"id"}},
 	{table: "outbox", column: "body", tenant: "tenant_id", key: []string{"id"}},
 }
 

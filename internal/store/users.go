@@ -2,10 +2,12 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"dex/internal/base/fault"
 	"dex/internal/domain/audit"
+	"dex/internal/domain/credential"
 	"dex/internal/domain/user"
 )
 
@@ -72,6 +74,52 @@ func (t *Tenant) ByVerifiedEmail(ctx context.Context, email string) (user.User, 
 		return user.User{}, fault.New(fault.NotFound, "No one account owns this mail address.")
 	}
 	return owners[0], nil
+}
+
+// maxIdentities is how many identities of one account are looked at.
+const maxIdentities = 20
+
+// ByHint implements [user.Store].
+func (t *Tenant) ByHint(ctx context.Context, hint string) (user.User, []user.Identity, error) {
+	nobody := fault.New(fault.NotFound, "No one account is meant by this.")
+	name, err := credential.Canonical(hint)
+	if err != nil {
+		name = "" // nobody has it
+	}
+	type found struct {
+		user.User
+		user.Identity
+	}
+	rows, err := t.db.reader().query(ctx, fmt.Sprintf(`
+		SELECT %s, %s
+		FROM users
+		JOIN identities ON identities.tenant_id = users.tenant_id AND identities.user_id = users.id
+		WHERE users.tenant_id = $1 AND users.id IN (
+			SELECT id FROM users WHERE tenant_id = $1 AND id = $2
+			UNION SELECT user_id FROM login_names WHERE tenant_id = $1 AND name = $3
+			UNION SELECT id FROM users WHERE tenant_id = $1 AND email_key = $4 AND email_key <> '' AND email_verified)
+		ORDER BY identities.checked_at DESC, identities.connector_id, identities.subject LIMIT %d`, userColumns, identityColumns, maxIdentities),
+		t.id, hint, name, emailKey(hint))
+	all, err := collect(rows, err, func(s scanner) (f found, err error) {
+		return f, s.Scan(append(userInto(&f.User), identityInto(&f.Identity)...)...)
+	})
+	if err != nil && !absent(err) {
+		return user.User{}, nil, err
+	}
+	if len(all) == 0 {
+		return user.User{}, nil, nobody
+	}
+	var identities []user.Identity
+	for _, f := range all {
+		if f.User.ID != all[0].User.ID {
+			return user.User{}, nil, nobody
+		}
+		if err := t.openIdentity(&f.Identity); err != nil {
+			return user.User{}, nil, err
+		}
+		identities = append(identities, f.Identity)
+	}
+	return all[0].User, identities, nil
 }
 
 // ClaimRefresh implements [user.Store].

@@ -36,6 +36,8 @@ var Meanings = []Meaning{
 	{MemberAdded, "Somebody is in a group."},
 	{MemberRemoved, "Somebody is in a group no more."},
 	{DeviceDenied, "Somebody has refused to let a device in."},
+	{BackchannelApproved, "A request by the back channel was allowed by the API, in the name of its person."},
+	{BackchannelDenied, "A request by the back channel was refused, by its person or in their name."},
 	{KeyCreated, "A signing key was made."},
 	{KeyRotated, "An operator has had successors of the signing keys announced before their time."},
 	{KeyCompromised, "An operator has said that others know a signing key: it is gone, and whatever it signed is worth nothing."},

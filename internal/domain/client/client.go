@@ -156,6 +156,7 @@ const (
 	RefreshToken      = oauth.GrantRefreshToken
 	ClientCredentials = oauth.GrantClientCredentials
 	DeviceCode        = oauth.GrantDeviceCode
+	CIBA              = oauth.GrantCIBA
 )
 
 // May reports whether the client has a grant type.

@@ -28,6 +28,21 @@ type Device struct {
 	// Network is whose share of those that may wait the device takes; empty if its client
 	// has proven who it is, so that no stranger can have sent it.
 	Network string
+
+	// A client that asks for somebody in particular says whom, what both screens show,
+	// and how it wants to hear of the answer: nil if it asks by itself.
+	For     *Addressee
+	Message string
+	Notice  *Notice
+	ACR     []string // any of which it asks for
+}
+
+// Approval is the path by which the device is let in.
+func (d Device) Approval() Path {
+	if d.For != nil {
+		return ApproveBackchannel
+	}
+	return ApproveDevice
 }
 
 // NewDeviceID returns a fresh id for a device.
@@ -53,20 +68,22 @@ const (
 )
 
 // MayWait reports whether one more device may wait, where so many do of its client and so
-// many of those are of its network. Nobody asks a public client who it is, so that anybody
+// many of those are of its network, or for its person. Nobody asks a public client who it is, so that anybody
 // could take all places in its name: one network gets no further than its share, and when
 // many together have taken half, the other half is for networks that have few. Those are
 // people with a device or two.
-func (d Device) MayWait(waiting, ofNetwork int) bool {
+func (d Device) MayWait(waiting, alike int) bool {
 	switch {
 	case waiting >= MaxDevices:
 		return false
+	case d.For != nil:
+		return alike < MaxOfPerson
 	case d.Network == "":
 		return true
 	case waiting >= MaxDevices/2:
-		return ofNetwork < FewOfNetwork
+		return alike < FewOfNetwork
 	default:
-		return ofNetwork < MaxOfNetwork
+		return alike < MaxOfNetwork
 	}
 }
 

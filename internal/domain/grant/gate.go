@@ -19,19 +19,21 @@ type Path uint8
 
 // The paths. Every one of them leads through [Decide].
 const (
-	OpenSession   Path = iota + 1 // a person has just logged in
-	ReuseSession                  // a session answers instead of the person
-	IssueCode                     // the authorization endpoint answers the client
-	RedeemCode                    // the token endpoint exchanges a code
-	Refresh                       // the token endpoint takes a refresh token
-	ActForItself                  // the token endpoint serves client credentials
-	Userinfo                      // an access token opens the person's claims
-	Introspect                    // a resource server asks whether a token counts
-	IntrospectOwn                 // … one that a client has for itself
-	Administer                    // the administrators' API takes an access token
-	AdministerOwn                 // … one that a client has for itself
-	ApproveDevice                 // a person lets in a device that waits
-	RedeemDevice                  // the token endpoint exchanges its code
+	OpenSession        Path = iota + 1 // a person has just logged in
+	ReuseSession                       // a session answers instead of the person
+	IssueCode                          // the authorization endpoint answers the client
+	RedeemCode                         // the token endpoint exchanges a code
+	Refresh                            // the token endpoint takes a refresh token
+	ActForItself                       // the token endpoint serves client credentials
+	Userinfo                           // an access token opens the person's claims
+	Introspect                         // a resource server asks whether a token counts
+	IntrospectOwn                      // … one that a client has for itself
+	Administer                         // the administrators' API takes an access token
+	AdministerOwn                      // … one that a client has for itself
+	ApproveDevice                      // a person lets in a device that waits
+	RedeemDevice                       // the token endpoint exchanges its code
+	ApproveBackchannel                 // a person lets a client in that has asked for them, CIBA
+	RedeemBackchannel                  // the token endpoint exchanges what it asked by
 	pathEnd
 )
 
@@ -39,6 +41,7 @@ var pathNames = [...]string{
 	"", "open a session", "reuse a session", "issue a code", "redeem a code", "refresh", "act for itself", "userinfo", "introspect",
 	"introspect a client's own token",
 	"administer", "administer by a client's own token", "approve a device", "redeem a device's code",
+	"approve a request by the back channel", "redeem a request by the back channel",
 }
 
 // String returns the path's name, for traces.
@@ -68,11 +71,14 @@ var (
 	ofItself   = on(ActForItself, IntrospectOwn, AdministerOwn)
 	ofPerson   = everywhere &^ ofItself                    // somebody's account is concerned
 	ofClient   = ofPerson &^ on(OpenSession, ReuseSession) // … and a client gets something of it
-	afterCode  = on(RedeemCode, RedeemDevice, Refresh, Userinfo, Introspect, Administer)
-	minting    = on(IssueCode, RedeemCode, Refresh, ActForItself, ApproveDevice, RedeemDevice)
+	afterCode  = on(RedeemCode, RedeemDevice, RedeemBackchannel, Refresh, Userinfo, Introspect, Administer)
+	minting    = on(IssueCode, RedeemCode, Refresh, ActForItself, ApproveDevice, RedeemDevice, ApproveBackchannel, RedeemBackchannel)
 	// What is begun in a session ends in it, even if what comes of it does not.
-	boundToSession = on(ReuseSession, IssueCode, RedeemCode, ApproveDevice, RedeemDevice)
-	presented      = on(Userinfo, Introspect, IntrospectOwn, Administer, AdministerOwn) // what was minted comes back
+	boundToSession = on(ReuseSession, IssueCode, RedeemCode, ApproveDevice, RedeemDevice, ApproveBackchannel, RedeemBackchannel)
+	// These are of a browser. Of the others some are of nobody's: an authorization that
+	// was made in no session has none that could end.
+	ofBrowser = on(ReuseSession, IssueCode, RedeemCode, ApproveDevice, RedeemDevice)
+	presented = on(Userinfo, Introspect, IntrospectOwn, Administer, AdministerOwn) // what was minted comes back
 )
 
 // Connector is what the gate must know of the connector that somebody came by.
@@ -175,12 +181,13 @@ var checks = []check{
 		return c.User != nil && !role.Role(c.User.Role).Has(c.Authorization.Scopes)
 	}},
 	{SessionEnded, ofClient | on(ReuseSession), sessionEnded},
-	{AuthTooOld, on(IssueCode, ApproveDevice), func(c *Case) bool {
+	{AuthTooOld, on(IssueCode, ApproveDevice, ApproveBackchannel), func(c *Case) bool {
 		return c.Session != nil && !c.Session.Fresh(c.Now, c.MaxAge) && c.Session.AuthTime.Before(c.RequestedAt)
 	}},
-	{ConsentMissing, on(IssueCode, ApproveDevice), func(c *Case) bool {
-		// Somebody else may have sent the code of a device: RFC 8628 section 5.4.
-		return (!c.Client.Trusted || c.Path == ApproveDevice) && len(c.Authorization.Scopes.Without(c.Consent)) > 0
+	{ConsentMissing, on(IssueCode, ApproveDevice, ApproveBackchannel), func(c *Case) bool {
+		// Somebody else may have sent the code of a device: RFC 8628 section 5.4. And a
+		// request by the back channel nobody but its client has begun.
+		return (!c.Client.Trusted || c.Path != IssueCode) && len(c.Authorization.Scopes.Without(c.Consent)) > 0
 	}},
 	{GrantRevoked, afterCode, func(c *Case) bool { return !c.RevokedAt.IsZero() }},
 	{TokenRevoked, presented, func(c *Case) bool { return c.TokenRevoked }},
@@ -195,6 +202,9 @@ var grantTypeOf = map[Path]string{
 	AdministerOwn: client.ClientCredentials,
 	ApproveDevice: client.DeviceCode,
 	RedeemDevice:  client.DeviceCode,
+
+	ApproveBackchannel: client.CIBA,
+	RedeemBackchannel:  client.CIBA,
 }
 
 // since is when what is presented came to be.
@@ -232,6 +242,9 @@ func audienceNotAllowed(c *Case) bool {
 // sessionEnded holds a grant to the session it was made in, unless it was made to
 // outlive it. A code is always redeemed within its session.
 func sessionEnded(c *Case) bool {
+	if c.Authorization.SessionID == "" && !ofBrowser.has(c.Path) {
+		return false
+	}
 	if c.Authorization.Offline() && !boundToSession.has(c.Path) {
 		return false
 	}

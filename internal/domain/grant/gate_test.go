@@ -21,7 +21,7 @@ var now = time.Date(2026, time.May, 1, 12, 0, 0, 0, time.UTC)
 func good(p Path) Case {
 	c := client.Client{
 		ID: "app", RedirectURIs: []string{"https://app.example.com/cb"},
-		GrantTypes:   []string{client.AuthorizationCode, client.RefreshToken, client.ClientCredentials, client.DeviceCode},
+		GrantTypes:   []string{client.AuthorizationCode, client.RefreshToken, client.ClientCredentials, client.DeviceCode, client.CIBA},
 		Scopes:       oauth.Scopes{oauth.ScopeOpenID, oauth.ScopeOffline, "api"},
 		TrustedPeers: []string{},
 		Connectors:   []string{"corp"}, Groups: []string{"staff"},
@@ -81,31 +81,32 @@ var spoil = map[Reason]func(c *Case){
 // stops is what is expected of every reason on every path, in the order open a
 // session, reuse a session, issue a code, redeem a code, refresh, act for itself,
 // userinfo, introspect, introspect a client's own token, administer, administer by a
-// client's own token, approve a device, redeem a device's code. It repeats nothing of
+// client's own token, approve a device, redeem a device's code, approve and redeem a
+// request by the back channel. It repeats nothing of
 // the gate's own table.
 var stops = map[Reason]string{
-	//                    open reuse issue redeem refresh itself userinfo introspect own        administer own  approve redeemD
-	TenantDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop",
-	TenantEpoch:         "-    stop  -     stop   stop    -      stop     stop       stop       stop       stop -       stop",
-	ClientDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop",
-	ClientEpoch:         "-    -     -     stop   stop    -      stop     stop       stop       stop       stop -       stop",
-	GrantTypeMissing:    "-    -     stop  stop   stop    stop   -        -          stop       -          stop stop    stop",
-	RedirectURIRemoved:  "-    -     stop  stop   -       -      -        -          -       -          -    -       -",
-	ScopeNotAllowed:     "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop",
-	AudienceNotAllowed:  "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop",
-	ConnectorGone:       "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop    stop",
-	ConnectorNotAllowed: "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop    stop",
-	UserGone:            "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop    stop",
-	UserDisabled:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop    stop",
-	UserEpoch:           "-    stop  -     stop   stop    -      stop     stop       -       stop       -    -       stop",
-	IdentityGone:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop    stop",
-	GroupNotAllowed:     "-    -     stop  stop   stop    -      stop     stop       -       stop       -    stop    stop",
-	RoleMissing:         "-    -     stop  stop   stop    -      stop     stop       -          stop       -    stop    stop",
-	SessionEnded:        "-    stop  stop  stop   stop    -      stop     stop       -       stop       -    stop    stop",
-	AuthTooOld:          "-    -     stop  -      -       -      -        -          -       -          -    stop    -",
-	ConsentMissing:      "-    -     stop  -      -       -      -        -          -       -          -    stop    -",
-	GrantRevoked:        "-    -     -     stop   stop    -      stop     stop       -       stop       -    -       stop",
-	TokenRevoked:        "-    -     -     -      -       -      stop     stop       stop       stop       stop -       -",
+	//                    open reuse issue redeem refresh itself userinfo introspect own        administer own  approve redeemD approveB redeemB
+	TenantDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop",
+	TenantEpoch:         "-    stop  -     stop   stop    -      stop     stop       stop       stop       stop -       stop    -        stop",
+	ClientDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop",
+	ClientEpoch:         "-    -     -     stop   stop    -      stop     stop       stop       stop       stop -       stop    -        stop",
+	GrantTypeMissing:    "-    -     stop  stop   stop    stop   -        -          stop       -          stop stop    stop    stop     stop",
+	RedirectURIRemoved:  "-    -     stop  stop   -       -      -        -          -       -          -    -          -       -        -",
+	ScopeNotAllowed:     "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop",
+	AudienceNotAllowed:  "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop",
+	ConnectorGone:       "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop",
+	ConnectorNotAllowed: "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop",
+	UserGone:            "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop",
+	UserDisabled:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop",
+	UserEpoch:           "-    stop  -     stop   stop    -      stop     stop       -       stop       -    -          stop    -        stop",
+	IdentityGone:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop",
+	GroupNotAllowed:     "-    -     stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop",
+	RoleMissing:         "-    -     stop  stop   stop    -      stop     stop       -          stop       -    stop    stop    stop     stop",
+	SessionEnded:        "-    stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop",
+	AuthTooOld:          "-    -     stop  -      -       -      -        -          -       -          -    stop       -       stop     -",
+	ConsentMissing:      "-    -     stop  -      -       -      -        -          -       -          -    stop       -       stop     -",
+	GrantRevoked:        "-    -     -     stop   stop    -      stop     stop       -       stop       -    -          stop    -        stop",
+	TokenRevoked:        "-    -     -     -      -       -      stop     stop       stop       stop       stop -       -       -        -",
 }
 
 // matrix tries every path with every reason against a gate, and says what is not
@@ -210,6 +211,7 @@ func TestASessionBindsWhatWasNotMadeToOutliveIt(t *testing.T) {
 		{"one with offline access does not", Userinfo, true, true},
 		{"nor does its refresh token", Refresh, true, true},
 		{"but its code does", RedeemCode, true, false},
+		{"what a person allowed by the back channel dies with the session they did it in", RedeemBackchannel, true, false},
 	} {
 		c := good(tt.path)
 		c.Session = nil
@@ -218,6 +220,18 @@ func TestASessionBindsWhatWasNotMadeToOutliveIt(t *testing.T) {
 		}
 		if _, err := Decide(c); (err == nil) != tt.want {
 			t.Errorf("%s: %v", tt.name, err)
+		}
+	}
+}
+
+func TestWhatWasMadeInNoSessionHasNoneThatCouldEnd(t *testing.T) {
+	for p := OpenSession; p < pathEnd; p++ {
+		c := good(p)
+		c.Session, c.Authorization.SessionID = nil, ""
+		_, err := Decide(c)
+		denial, denied := errors.AsType[*Denial](err)
+		if expected := fields(t, stops[SessionEnded])[p-1] == "stop" && ofBrowser.has(p); denied != expected || denied && denial.Reason != SessionEnded {
+			t.Errorf("%s: %v", p, err)
 		}
 	}
 }
@@ -279,7 +293,7 @@ var faces = []struct {
 	{"nobody has used the session for long enough", SessionEnded, func(c *Case) { c.Session.IdleUntil = now }},
 	{"the session is old enough, however much it was used", SessionEnded, func(c *Case) { c.Session.ExpiresAt = now }},
 	{"the person has allowed nothing to a device of the operator's own", ConsentMissing, func(c *Case) {
-		if c.Consent = nil; c.Path == ApproveDevice {
+		if c.Consent = nil; c.Path == ApproveDevice || c.Path == ApproveBackchannel {
 			c.Client.Trusted = true
 		}
 	}},
@@ -326,7 +340,7 @@ func TestTheGateStopsNothingThatIsJustInTime(t *testing.T) {
 		{"a client that takes every connector", func(c *Case) { c.Client.Connectors = nil }},
 		{"a trusted client, to which nobody has allowed anything", func(c *Case) {
 			c.Client.Trusted = true
-			if c.Path != ApproveDevice {
+			if c.Path != ApproveDevice && c.Path != ApproveBackchannel {
 				c.Consent = nil
 			}
 		}},

@@ -23,7 +23,8 @@ type Kind string
 
 // The kinds.
 const (
-	Mail Kind = "mail"
+	Mail   Kind = "mail"
+	Notify Kind = "notify" // a [Notification]
 )
 
 // Message is something that has to be delivered.

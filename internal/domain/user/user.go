@@ -86,6 +86,10 @@ type Store interface {
 	// ByVerifiedEmail returns the account that owns a verified mail address. It
 	// returns a fault of kind NotFound if there is none, or more than one.
 	ByVerifiedEmail(ctx context.Context, email string) (User, error)
+	// ByHint returns the account that an application means by a hint, and its identities,
+	// the one that was vouched for last first: by its id, a login name or a verified mail
+	// address. It returns a fault of kind NotFound if it means nobody, or more than one.
+	ByHint(ctx context.Context, hint string) (User, []Identity, error)
 	// ClaimRefresh takes the turn to ask the connector about an identity again, so
 	// that of many workers one asks. It reports false if another is at it, or the
 	// identity was checked since.

@@ -39,6 +39,11 @@ const (
 	SlowDown             Code = "slow_down"
 	ExpiredToken         Code = "expired_token"
 
+	// CIBA, section 13.
+	UnknownUserID         Code = "unknown_user_id"
+	ExpiredLoginHintToken Code = "expired_login_hint_token"
+	InvalidBindingMessage Code = "invalid_binding_message"
+
 	InvalidTarget        Code = "invalid_target"         // RFC 8707, section 2
 	InvalidToken         Code = "invalid_token"          // RFC 6750, section 3.1
 	InsufficientScope    Code = "insufficient_scope"     // RFC 6750, section 3.1

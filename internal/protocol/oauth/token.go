@@ -27,6 +27,7 @@ type TokenRequest struct {
 	Verifier     string // of PKCE
 	RefreshToken secret.Value
 	DeviceCode   secret.Value
+	AuthReqID    secret.Value
 	Scopes       Scopes
 	ScopesGiven  bool // if not, the client leaves it to what it was granted
 }
@@ -42,6 +43,7 @@ func ParseTokenRequest(body url.Values) (TokenRequest, error) {
 		Verifier:     f.one("code_verifier", MaxValue),
 		RefreshToken: secret.Value(f.one("refresh_token", MaxSecret)),
 		DeviceCode:   deviceCode(f),
+		AuthReqID:    authReqID(f),
 		Scopes:       f.scopes(),
 	}
 	r.ScopesGiven = len(r.Scopes) > 0
@@ -54,6 +56,8 @@ func ParseTokenRequest(body url.Values) (TokenRequest, error) {
 		f.missing("refresh_token")
 	case r.GrantType == GrantDeviceCode && r.DeviceCode == "":
 		f.missing("device_code")
+	case r.GrantType == GrantCIBA && r.AuthReqID == "":
+		f.missing("auth_req_id")
 	}
 	return r, f.done()
 }

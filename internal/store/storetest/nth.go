@@ -27,7 +27,7 @@ type deed struct {
 	prepare func(w *world, n string) func(ctx context.Context) error
 }
 
-func allDeeds() []deed { return slices.Concat(deeds, operatorsDeeds, peoplesDeeds) }
+func allDeeds() []deed { return slices.Concat(deeds, operatorsDeeds, peoplesDeeds, backchannelDeeds) }
 
 // Deeds returns the verbs of all deeds.
 func Deeds() []string {

@@ -51,6 +51,7 @@ func Run(t *testing.T, open Opener) {
 		{"codes", codePromises},
 		{"devices", devicePromises},
 		{"pushed requests", pushedPromises},
+		{"requests by the back channel", backchannelPromises},
 		{"grants", grantPromises},
 		{"keys", keyPromises},
 		{"audit", auditPromises},
@@ -211,7 +212,7 @@ func Permit(t testing.TB, path grant.Path, a grant.Authorization) grant.Permit {
 	now := a.IssuedAt
 	c := appClient()
 	c.ID, c.Trusted, c.Scopes = a.ClientID, true, a.Scopes
-	c.GrantTypes = append(c.GrantTypes, client.DeviceCode)
+	c.GrantTypes = append(c.GrantTypes, client.DeviceCode, client.CIBA)
 	if c.ID == "" {
 		c.ID = app
 	}
