@@ -106,7 +106,7 @@ func wireKey(k key.Key, now time.Time) resource.Key {
 		SignUntil: k.SignUntil, UnpublishAt: k.UnpublishAt,
 	}
 	switch {
-	case !k.Published(now):
+	case !k.Counts(now):
 	case now.Before(k.SignFrom):
 		w.State = "announced"
 	case k.SignUntil.IsZero() || now.Before(k.SignUntil):

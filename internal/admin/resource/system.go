@@ -34,9 +34,9 @@ type Key struct {
 	Algorithm   string    `json:"algorithm"`
 	State       string    `json:"state" enum:"announced,signing,retired,gone" doc:"What it is at the moment."`
 	PublishAt   time.Time `json:"publish_at" doc:"From here on it stands in the key set."`
-	SignFrom    time.Time `json:"sign_from" doc:"From here on it signs."`
+	SignFrom    time.Time `json:"sign_from" doc:"From here on it signs, or applications encrypt to it."`
 	SignUntil   time.Time `json:"sign_until,omitzero" doc:"Until here it signs; absent as long as it has no successor."`
-	UnpublishAt time.Time `json:"unpublish_at,omitzero" doc:"Until here it stands in the key set."`
+	UnpublishAt time.Time `json:"unpublish_at,omitzero" doc:"Until here it stands in the key set, or is decrypted with."`
 }
 
 // Duty is how something stands that is done now and then.

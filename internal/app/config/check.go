@@ -274,4 +274,7 @@ func checkKeys(k Keys, f *strict.Findings) {
 	if again, ok := declare.Duplicate(k.Algorithms); ok {
 		f.Add(fmt.Sprintf("keys.algorithms[%d]", again), "stands there twice")
 	}
+	if again, ok := declare.Duplicate(k.Encryption); ok {
+		f.Add(fmt.Sprintf("keys.encryption[%d]", again), "stands there twice")
+	}
 }

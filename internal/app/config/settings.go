@@ -117,5 +117,7 @@ type Keys struct {
 	// The longest time that an application keeps our public keys without asking again.
 	VerifierCache time.Duration `yaml:"verifier_cache" default:"24h"`
 	// The algorithms there are keys for. Access tokens are always signed in ES256.
-	Algorithms []string `yaml:"algorithms" default:"RS256,ES256,EdDSA" enum:"RS256|ES256|EdDSA"`
+	Algorithms []string `yaml:"algorithms" default:"RS256,ES256,EdDSA" enum:"RS256|PS256|ES256|EdDSA"`
+	// The kinds of key that applications can encrypt request objects to: RSA-OAEP for an RSA key, ECDH-ES for an elliptic one. Without any, nothing encrypted is taken.
+	Encryption []string `yaml:"encryption" enum:"RSA-OAEP|ECDH-ES"`
 }

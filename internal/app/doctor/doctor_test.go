@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func healthy(t *testing.T) Facts {
 	}
 	f := Facts{
 		Now: noon, Settings: s, KeysKnown: true,
-		KeyPlan:  &KeyPlan{Algorithms: s.Keys.Algorithms, Rotation: s.Keys.Rotation, Lead: s.Keys.Lead},
+		KeyPlan:  &KeyPlan{Algorithms: slices.Concat(s.Keys.Algorithms, s.Keys.Encryption), Rotation: s.Keys.Rotation, Lead: s.Keys.Lead},
 		Database: &Database{Schema: 7, Brings: 7, Durable: true, Version: "PostgreSQL 16"},
 		Clients: []client.Registered{{
 			Client: client.Client{ID: "app", RequirePKCE: true, RedirectURIs: []string{"https://app.example.com/cb"}, GrantTypes: []string{client.AuthorizationCode}, Secrets: make([]secret.Hash, 1)},

@@ -47,7 +47,7 @@ func Examine(ctx context.Context, src config.Source, clk clock.Clock) Facts {
 		return f
 	}
 	f.Settings = s
-	f.KeyPlan = &KeyPlan{Algorithms: s.Keys.Algorithms, Rotation: s.Keys.Rotation, Lead: s.Keys.Lead}
+	f.KeyPlan = &KeyPlan{Algorithms: slices.Concat(s.Keys.Algorithms, s.Keys.Encryption), Rotation: s.Keys.Rotation, Lead: s.Keys.Lead}
 	f.Files = secretFiles(s)
 	if c := shown(s); c != nil {
 		f.Certificates = append(f.Certificates, *c)

@@ -92,7 +92,7 @@ func keyTimeline(f Facts) (all []Finding) {
 		}
 		switch late := f.Now.Sub(since.Add(plan.Rotation)); {
 		case !signs:
-			all = append(all, Finding{Severity: Broken, Code: "no-key", About: about, Says: "no key of this algorithm signs: nobody gets a token in it.", Cure: "Start a worker with duties: true or an overlord, which makes one; its log says why it could not."})
+			all = append(all, Finding{Severity: Broken, Code: "no-key", About: about, Says: "no key of this algorithm is in use: nobody gets a token in it, and nothing can be encrypted to it.", Cure: "Start a worker with duties: true or an overlord, which makes one; its log says why it could not."})
 		case !next && late > -plan.Lead/2 && late <= 0:
 			all = append(all, Finding{Severity: Weak, Code: "key-late", About: about, Says: "the next key should have been announced by now. The old one goes on signing, and nobody notices yet.", Cure: "See that an overlord runs, or a worker with duties: true."})
 		case !next && late > 0:

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -196,10 +197,11 @@ func (o *Office) reseal(ctx context.Context, by audit.By) (rows int, more bool, 
 	return rows, more, nil
 }
 
-// Algorithms are those that the settings want keys for.
+// Algorithms are those that the settings want keys for: first to sign with, then for
+// others to encrypt to.
 func Algorithms(k config.Keys) []jose.Algorithm {
-	algs := make([]jose.Algorithm, 0, len(k.Algorithms))
-	for _, name := range k.Algorithms {
+	algs := make([]jose.Algorithm, 0, len(k.Algorithms)+len(k.Encryption))
+	for _, name := range slices.Concat(k.Algorithms, k.Encryption) {
 		algs = append(algs, jose.Algorithm(name))
 	}
 	return algs

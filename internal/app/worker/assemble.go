@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"slices"
 
 	"dex/internal/app/config"
 	"dex/internal/app/office"
@@ -154,7 +155,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		Issuer: issuer, Clients: t, Grants: t, Desk: desk, Ring: p.ring, Clock: clk,
 	}).Routes(mux)
 	documents := &discovery.Handler{
-		Issuer: issuer, Algorithms: algorithms(w.settings), GrantTypes: grantTypes(types), Locales: pages.Languages(),
+		Issuer: issuer, Algorithms: signing(w.settings), GrantTypes: grantTypes(types), Locales: pages.Languages(),
 		Ring: p.ring, MaxAge: p.ring.Timing.MaxAge,
 	}
 	quick := http.NewServeMux()
@@ -247,6 +248,11 @@ func (w *Worker) firstKeys(ctx context.Context, ring *key.Ring) error {
 }
 
 func algorithms(s *config.Settings) []jose.Algorithm { return office.Algorithms(s.Keys) }
+
+// signing are the algorithms that tokens can be signed with.
+func signing(s *config.Settings) []jose.Algorithm {
+	return slices.DeleteFunc(algorithms(s), jose.Algorithm.Encrypts)
+}
 
 func timing(s *config.Settings) key.Timing {
 	t := office.Timing(s.Keys, s.Expiry)

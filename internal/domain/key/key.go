@@ -1,5 +1,8 @@
 // Package key is the signing keys and their rotation.
 //
+// The keys that others encrypt to are among them, and follow the same timeline: for
+// "signs" read "is encrypted to".
+//
 // A key's life is four instants of absolute time: it is announced, it begins to
 // sign, it ceases to sign, and it is removed. What a key is at any moment follows
 // from the clock alone, so nobody has to act at the instant of a switch, and a key
@@ -24,13 +27,22 @@ type Key struct {
 	PublishAt   time.Time // from here on it stands in the key set
 	SignFrom    time.Time // from here on it signs
 	SignUntil   time.Time // zero: until it has a successor
-	UnpublishAt time.Time // zero as long as SignUntil is
+	UnpublishAt time.Time // from here on it counts no more; zero as long as SignUntil is
 	Public      crypto.PublicKey
 	Private     crypto.Signer // nil once it is destroyed
 }
 
-// Published reports whether the key stands in the key set.
+// Published reports whether the key stands in the key set. One that others encrypt to
+// leaves the set as soon as it has a successor: nobody should begin to use it.
 func (k Key) Published(now time.Time) bool {
+	if k.Alg.Encrypts() && !k.SignUntil.IsZero() && !now.Before(k.SignUntil) {
+		return false
+	}
+	return k.Counts(now)
+}
+
+// Counts reports whether what was signed by the key, or encrypted to it, is still good.
+func (k Key) Counts(now time.Time) bool {
 	return !now.Before(k.PublishAt) && (k.UnpublishAt.IsZero() || now.Before(k.UnpublishAt))
 }
 
@@ -106,5 +118,12 @@ func (t Timing) Covering(longest time.Duration) Timing {
 	return t
 }
 
-// keep returns how long a key stays in the set after its last signature.
-func (t Timing) keep() time.Duration { return t.Snapshot + t.LongestJWT + t.MaxAge + 2*t.Skew }
+// keep returns how long a key counts after its last signature. To one that others
+// encrypt to they do so for as long as they keep the key set, which is what the lead
+// is reckoned from.
+func (t Timing) keep(alg jose.Algorithm) time.Duration {
+	if alg.Encrypts() {
+		return t.Lead()
+	}
+	return t.Snapshot + t.LongestJWT + t.MaxAge + 2*t.Skew
+}

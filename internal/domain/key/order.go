@@ -24,7 +24,7 @@ func Rotate(keys []Key, algs []jose.Algorithm, t Timing, now time.Time) (Changes
 		default:
 			from := now.Add(t.Lead())
 			c.Create = append(c.Create, Key{Alg: alg, PublishAt: now, SignFrom: from})
-			c.Retire = append(c.Retire, Retire{ID: head.ID, SignUntil: from, UnpublishAt: from.Add(t.keep())})
+			c.Retire = append(c.Retire, Retire{ID: head.ID, SignUntil: from, UnpublishAt: from.Add(t.keep(alg))})
 		}
 	}
 	if c.Empty() {
@@ -46,7 +46,7 @@ type Emergency struct {
 // can have seen it, because the other way is worse.
 func Compromise(keys []Key, id string, now time.Time) (Emergency, error) {
 	i := slices.IndexFunc(keys, func(k Key) bool { return k.ID == id })
-	if i < 0 || !keys[i].Published(now) {
+	if i < 0 || !keys[i].Counts(now) {
 		return Emergency{}, fault.New(fault.NotFound, "There is no signing key %q that counts.", id)
 	}
 	e := Emergency{Compromised: id}

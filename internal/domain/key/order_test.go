@@ -89,7 +89,7 @@ func TestARotationByOrderKeepsTheLead(t *testing.T) {
 	if c.Retire[0].UnpublishAt.Sub(c.Retire[0].SignUntil) < timing.LongestJWT {
 		t.Error("the old key is gone before what it has signed")
 	}
-	if long := timing.Covering(72 * time.Hour); long.keep() < 72*time.Hour || long.Covering(time.Second) != long {
+	if long := timing.Covering(72 * time.Hour); long.keep(jose.ES256) < 72*time.Hour || long.Covering(time.Second) != long {
 		t.Errorf("tokens of three days outlive their key: %+v", long)
 	}
 	signing.SignUntil = next.SignFrom

@@ -39,7 +39,7 @@ func Plan(keys []Key, algs []jose.Algorithm, t Timing, now time.Time) Changes {
 		case !now.Before(head.SignFrom.Add(t.Rotation - t.Lead())):
 			from := latest(head.SignFrom.Add(t.Rotation), now.Add(t.Lead()))
 			c.Create = append(c.Create, Key{Alg: alg, PublishAt: now, SignFrom: from})
-			c.Retire = append(c.Retire, Retire{ID: head.ID, SignUntil: from, UnpublishAt: from.Add(t.keep())})
+			c.Retire = append(c.Retire, Retire{ID: head.ID, SignUntil: from, UnpublishAt: from.Add(t.keep(alg))})
 		}
 	}
 	for _, k := range keys {
@@ -47,6 +47,7 @@ func Plan(keys []Key, algs []jose.Algorithm, t Timing, now time.Time) Changes {
 		case k.SignUntil.IsZero():
 		case !now.Before(k.UnpublishAt):
 			c.Remove = append(c.Remove, k.ID)
+		case k.Alg.Encrypts(): // it is decrypted with to its end
 		case k.Private != nil && !now.Before(k.SignUntil.Add(t.Snapshot+t.Skew)):
 			c.Destroy = append(c.Destroy, k.ID)
 		}

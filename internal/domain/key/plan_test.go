@@ -153,3 +153,36 @@ func TestAKeyWithoutSuccessorSignsOn(t *testing.T) {
 		t.Error("the key stopped by itself")
 	}
 }
+
+// Whoever has kept the key set for as long as anybody may, and encrypts something with
+// what is in there, encrypts it to a key that we still decrypt with.
+func TestAKeyThatIsEncryptedToIsKeptForWhoeverHasTheOldSet(t *testing.T) {
+	sample := Key{Alg: jose.EncryptEC}
+	if err := sample.generate(); err != nil {
+		t.Fatal(err)
+	}
+	tm, n := DefaultTiming, 0
+	tm.Rotation = 3 * 24 * time.Hour
+	var keys []Key
+	var last Key // the key that stood in the set when it was last fetched
+	for at := start; at.Before(start.Add(30 * 24 * time.Hour)); at = at.Add(time.Hour) {
+		keys = apply(keys, Plan(keys, []jose.Algorithm{jose.EncryptEC}, tm, at), &n, sample)
+		published := slices.DeleteFunc(slices.Clone(keys), func(k Key) bool { return !k.Published(at) })
+		if len(published) == 0 {
+			t.Fatalf("at %v nothing can be encrypted", at)
+		}
+		if at.Sub(start)%(24*time.Hour) == 0 {
+			last = published[0]
+		}
+		i := slices.IndexFunc(keys, func(k Key) bool { return k.ID == last.ID })
+		if i < 0 || !keys[i].Counts(at) || keys[i].Private == nil {
+			t.Fatalf("at %v nobody can decrypt what was encrypted to %s", at, last.ID)
+		}
+		if old := keys[0]; !old.SignUntil.IsZero() && !at.Before(old.SignUntil) && old.Published(at) {
+			t.Fatalf("at %v the key %s has a successor, and is still handed out", at, old.ID)
+		}
+	}
+	if n < 8 {
+		t.Errorf("there were %d keys only: nothing was rotated", n)
+	}
+}

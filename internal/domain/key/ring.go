@@ -37,7 +37,7 @@ type picture struct {
 
 type ringKey struct {
 	Key
-	signer *jose.Signer // nil once the private key is destroyed
+	signer *jose.Signer // nil once the private key is destroyed, and if others encrypt to the key
 }
 
 // Refresh takes a new picture of the keys.
@@ -50,7 +50,7 @@ func (r *Ring) Refresh(ctx context.Context) error {
 	p := &picture{takenAt: now, version: version, keys: make([]ringKey, len(keys))}
 	for i, k := range keys {
 		p.keys[i].Key = k
-		if k.Private == nil {
+		if k.Private == nil || k.Alg.Encrypts() {
 			continue
 		}
 		if p.keys[i].signer, err = jose.NewSigner(k.Private, k.Alg, k.ID); err != nil {
@@ -98,7 +98,7 @@ func (r *Ring) Sign(alg jose.Algorithm, typ string, claims any) (string, error) 
 	if p == nil || !looked || now.Sub(p.takenAt) > r.Timing.Snapshot {
 		return "", fault.New(fault.Unavailable, "The signing keys cannot be read at the moment.")
 	}
-	if k := p.signing(alg, now); k != nil {
+	if k := p.signing(alg, now); k != nil && k.signer != nil {
 		return k.signer.Sign(typ, claims)
 	}
 	return "", fault.New(fault.Unavailable, "There is no signing key for %s yet.", alg)
@@ -147,6 +147,26 @@ func (r *Ring) Find(kid string, alg jose.Algorithm) []crypto.PublicKey {
 		}
 	}
 	return nil
+}
+
+// Decrypt returns what somebody has encrypted to one of our keys. It says nothing about
+// who that was.
+func (r *Ring) Decrypt(token string) ([]byte, jose.EncryptedHeader, error) {
+	now := r.Clock.Now()
+	p, _ := r.current()
+	if p == nil {
+		return nil, jose.EncryptedHeader{}, fault.New(fault.Unavailable, "The keys cannot be read at the moment.")
+	}
+	find := func(kid string, _ jose.KeyManagement) []crypto.PrivateKey {
+		var found []crypto.PrivateKey
+		for _, k := range p.keys {
+			if k.Alg.Encrypts() && k.Private != nil && k.Counts(now) && (kid == "" || kid == k.ID) {
+				found = append(found, k.Private)
+			}
+		}
+		return found
+	}
+	return jose.Decrypt(token, jose.KeyManagements(), jose.ContentEncryptions(), find)
 }
 
 // Age returns how old the picture is, and whether there is one.
