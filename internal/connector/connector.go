@@ -124,6 +124,13 @@ type Ender interface {
 	EndURL(ctx context.Context, upstream []byte, returnTo, state string) (string, error)
 }
 
+// KeyHolder is implemented by a connector that proves who we are to the other side by
+// keys of its own. Their public halves, as a JSON Web Key Set, are for anybody to see.
+// They are empty if there are none.
+type KeyHolder interface {
+	PublicKeys() ([]byte, error)
+}
+
 // Health is implemented by a connector that can say whether it works without
 // anybody logging in.
 type Health interface {

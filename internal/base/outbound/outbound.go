@@ -56,6 +56,19 @@ func New(o Options) *http.Client {
 	}}
 }
 
+// WithCertificate returns a client that keeps the same rules, and shows a certificate
+// to whoever asks for one in TLS. Connections are its own: those of the other client
+// have shown nothing. A client that was not made here stays as it is.
+func WithCertificate(c *http.Client, certificate tls.Certificate) *http.Client {
+	t, ours := c.Transport.(*transport)
+	if !ours {
+		return c
+	}
+	https := t.https.Clone()
+	https.TLSClientConfig.Certificates = []tls.Certificate{certificate}
+	return &http.Client{Transport: &transport{timeout: t.timeout, maxBody: t.maxBody, https: https, http: t.http}}
+}
+
 func (o Options) withDefaults() Options {
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultTimeout

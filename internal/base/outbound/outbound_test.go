@@ -3,6 +3,7 @@ package outbound
 import (
 	"compress/gzip"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -382,4 +383,36 @@ func TestOneHostDoesNotGetAllConnections(t *testing.T) {
 	close(release)
 	calls.Wait() // those that waited get their turn
 	c.CloseIdleConnections()
+}
+
+func TestACertificateIsShownByTheClientThatHasIt(t *testing.T) {
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprint(w, len(r.TLS.PeerCertificates))
+	}))
+	server.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	roots := x509.NewCertPool()
+	roots.AddCert(server.Certificate())
+	plain := open(Options{RootCAs: roots})
+	shows := WithCertificate(plain, server.TLS.Certificates[0])
+	t.Cleanup(shows.CloseIdleConnections)
+	for name, tt := range map[string]struct {
+		client *http.Client
+		want   string
+	}{"without": {plain, "0"}, "with": {shows, "1"}, "still without": {plain, "0"}} {
+		resp, err := tt.client.Get(server.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		_ = resp.Body.Close()
+		if err != nil || string(body) != tt.want {
+			t.Errorf("%s a certificate: %s, %v", name, body, err)
+		}
+	}
+	// The rules hold for it as for the other.
+	if _, err := WithCertificate(New(Options{RootCAs: roots}), server.TLS.Certificates[0]).Get(server.URL); !errors.Is(err, ErrRefusedAddress) {
+		t.Errorf("an address on this machine: %v", err)
+	}
 }

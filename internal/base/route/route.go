@@ -8,6 +8,7 @@ const (
 	Discovery       = "/.well-known/openid-configuration"
 	OAuthMetadata   = "/.well-known/oauth-authorization-server"
 	Keys            = "/keys"
+	ConnectorKeys   = "/keys/{connector}" // ours, by which a connector proves who we are
 	Authorize       = "/authorize"
 	Consent         = "/consent"
 	Login           = "/login"                // the chooser, or straight on to the only connector

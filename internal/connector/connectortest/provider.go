@@ -35,10 +35,13 @@ type Provider struct {
 
 	mu       sync.Mutex
 	knobs    Knobs
+	demands  Demands
 	keys     []*jose.Signer
 	codes    map[string]grant
 	families map[string]grant // by refresh token
-	access   map[string]Claims
+	access   map[string]grant
+	pushed   map[string]url.Values
+	shown    map[string]bool // what is good once: by its jti
 	calls    map[string]int
 }
 
@@ -46,6 +49,8 @@ type Provider struct {
 type Knobs struct {
 	Discovery func(Claims)            // changes the metadata
 	IDToken   func(Claims)            // changes the ID token's claims
+	Front     func(Claims)            // changes what only the ID token in the front channel says
+	Signed    func(Claims)            // changes the claims of a signed response
 	Userinfo  func(Claims)            // changes what the userinfo endpoint says
 	Tokens    func(Claims)            // changes the token endpoint's answer
 	Sign      func(Claims) string     // makes the ID token in another way
@@ -61,6 +66,7 @@ type grant struct {
 	challenge string
 	redirect  string
 	offline   bool
+	jkt       string // what it is bound to
 }
 
 // The endpoints.
@@ -70,6 +76,7 @@ const (
 	TokenPath     = "/token"
 	KeysPath      = "/keys"
 	UserinfoPath  = "/userinfo"
+	PushPath      = "/par"
 	EndPath       = "/end"
 )
 
@@ -79,7 +86,8 @@ func NewProvider(t testing.TB, c clock.Clock) *Provider {
 	p := &Provider{
 		ClientID: "dex", ClientSecret: "s3cr€t:with/odd+characters %",
 		t: t, clock: c,
-		codes: map[string]grant{}, families: map[string]grant{}, access: map[string]Claims{}, calls: map[string]int{},
+		codes: map[string]grant{}, families: map[string]grant{}, access: map[string]grant{},
+		pushed: map[string]url.Values{}, shown: map[string]bool{}, calls: map[string]int{},
 	}
 	p.RotateKeys()
 	p.server = httptest.NewServer(p)
@@ -129,22 +137,35 @@ func (p *Provider) Authorize(t testing.TB, redirect string, person Claims) url.V
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := u.Query()
-	if !strings.HasPrefix(redirect, p.Issuer+AuthorizePath[:len("/authorize?")]) || q.Get("tenant") != "it" ||
-		q.Get("response_type") != "code" || q.Get("client_id") != p.ClientID || q.Get("nonce") == "" ||
-		!slices.Contains(strings.Fields(q.Get("scope")), "openid") {
-		t.Fatalf("a bad authorization request: %s", redirect)
-	}
-	code := "code-" + rand.Text()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.codes[code] = grant{
-		person: person, nonce: q.Get("nonce"), challenge: q.Get("code_challenge"), redirect: q.Get("redirect_uri"),
-		offline: slices.Contains(strings.Fields(q.Get("scope")), "offline_access"),
+	q, err := p.asked(u.Query())
+	if err != nil || !strings.HasPrefix(redirect, p.Issuer+AuthorizePath[:len("/authorize?")]) || u.Query().Get("tenant") != "it" ||
+		!slices.Contains([]string{"code", "code id_token", "id_token"}, q.Get("response_type")) || q.Get("client_id") != p.ClientID ||
+		q.Get("nonce") == "" || !slices.Contains(strings.Fields(q.Get("scope")), "openid") {
+		t.Fatalf("a bad authorization request: %s (%v)", redirect, err)
 	}
-	response := url.Values{"code": {code}, "state": {q.Get("state")}, "iss": {p.Issuer}}
+	g := grant{
+		person: person, nonce: q.Get("nonce"), challenge: q.Get("code_challenge"), redirect: q.Get("redirect_uri"),
+		offline: slices.Contains(strings.Fields(q.Get("scope")), "offline_access"), jkt: q.Get("dpop_jkt"),
+	}
+	response := url.Values{"state": {q.Get("state")}, "iss": {p.Issuer}}
+	front := Claims{}
+	if strings.Contains(q.Get("response_type"), "code") {
+		code := "code-" + rand.Text()
+		p.codes[code] = g
+		response.Set("code", code)
+		front["c_hash"] = jose.HalfHash(jose.ES256, code)
+	}
+	if strings.Contains(q.Get("response_type"), "id_token") {
+		turn(p.knobs.Front, front)
+		response.Set("id_token", p.idToken(g, front))
+	}
 	if p.knobs.Response != nil {
 		p.knobs.Response(response)
+	}
+	if strings.HasSuffix(q.Get("response_mode"), "jwt") {
+		return p.signedResponse(response)
 	}
 	return response
 }
@@ -175,6 +196,8 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.serveDiscovery(w)
 	case KeysPath:
 		p.serveKeys(w)
+	case PushPath:
+		p.servePush(w, r)
 	case TokenPath:
 		p.serveToken(w, r)
 	case UserinfoPath:
@@ -194,6 +217,7 @@ func (p *Provider) serveDiscovery(w http.ResponseWriter) {
 		"end_session_endpoint":   p.Issuer + EndPath,
 		"authorization_response_iss_parameter_supported": true,
 	}
+	p.demands.announce(p.Issuer, m)
 	turn(p.knobs.Discovery, m)
 	answerJSON(w, http.StatusOK, m)
 }
@@ -222,6 +246,10 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 		answerJSON(w, http.StatusUnauthorized, Claims{"error": "invalid_client"})
 		return
 	}
+	jkt, ok := p.proven(w, r, "")
+	if !ok {
+		return
+	}
 	var g grant
 	var known bool
 	switch r.PostForm.Get("grant_type") {
@@ -238,15 +266,19 @@ func (p *Provider) serveToken(w http.ResponseWriter, r *http.Request) {
 		delete(p.families, token) // each is good once
 		g.nonce = ""
 	}
-	if !known {
+	if !known || g.jkt != "" && g.jkt != jkt {
 		answerJSON(w, http.StatusBadRequest, Claims{"error": "invalid_grant"})
 		return
 	}
+	g.jkt = jkt
 	answerJSON(w, http.StatusOK, p.issue(g, r.PostForm.Get("grant_type") == "refresh_token"))
 }
 
 // knows reports whether the client has proven who it is.
 func (p *Provider) knows(r *http.Request) bool {
+	if p.demands.Auth != "" {
+		return p.knowsAssertion(r)
+	}
 	id, secret, basic := r.BasicAuth() //nolint:forbidigo // It is decoded below; and what we send shall not be read by our own reader.
 	if basic {
 		var err, err2 error
@@ -263,21 +295,11 @@ func (p *Provider) knows(r *http.Request) bool {
 
 // issue makes the token endpoint's answer.
 func (p *Provider) issue(g grant, again bool) Claims {
-	now := p.clock.Now()
 	access := "at-" + rand.Text()
-	p.access[access] = g.person
-	id := Claims{
-		"iss": p.Issuer, "aud": p.ClientID, "iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(),
-		"auth_time": now.Unix(), "at_hash": jose.HalfHash(jose.ES256, access),
-	}
-	if g.nonce != "" {
-		id["nonce"] = g.nonce
-	}
-	maps.Copy(id, g.person)
-	turn(p.knobs.IDToken, id)
-	a := Claims{"access_token": access, "token_type": "Bearer", "expires_in": 300}
+	p.access[access] = g
+	a := Claims{"access_token": access, "token_type": p.demands.tokenType(), "expires_in": 300}
 	if !again || !p.knobs.NoIDToken {
-		a["id_token"] = p.sign(id)
+		a["id_token"] = p.idToken(g, Claims{"at_hash": jose.HalfHash(jose.ES256, access)})
 	}
 	if g.offline {
 		refresh := "rt-" + rand.Text()
@@ -286,6 +308,21 @@ func (p *Provider) issue(g grant, again bool) Claims {
 	}
 	turn(p.knobs.Tokens, a)
 	return a
+}
+
+// idToken makes an ID token that says some more.
+func (p *Provider) idToken(g grant, more Claims) string {
+	now := p.clock.Now()
+	id := Claims{
+		"iss": p.Issuer, "aud": p.ClientID, "iat": now.Unix(), "exp": now.Add(5 * time.Minute).Unix(), "auth_time": now.Unix(),
+	}
+	if g.nonce != "" {
+		id["nonce"] = g.nonce
+	}
+	maps.Copy(id, g.person)
+	maps.Copy(id, more)
+	turn(p.knobs.IDToken, id)
+	return p.encrypted(p.sign(id))
 }
 
 func (p *Provider) sign(c Claims) string {
@@ -309,13 +346,19 @@ func (p *Provider) SignAs(c Claims) string {
 }
 
 func (p *Provider) serveUserinfo(w http.ResponseWriter, r *http.Request) {
-	token, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	person, known := p.access[token]
-	if !known {
+	token, known := p.shownToken(r)
+	g, good := p.access[token]
+	if !known || !good {
 		answerJSON(w, http.StatusUnauthorized, Claims{"error": "invalid_token"})
 		return
 	}
-	person = maps.Clone(person)
+	if jkt, ok := p.proven(w, r, token); !ok {
+		return
+	} else if jkt != g.jkt {
+		answerJSON(w, http.StatusUnauthorized, Claims{"error": "invalid_token"})
+		return
+	}
+	person := maps.Clone(g.person)
 	turn(p.knobs.Userinfo, person)
 	answerJSON(w, http.StatusOK, person)
 }

@@ -60,11 +60,11 @@ func personal(claims map[string]any) map[string]any {
 
 // claimsOf returns all that the provider says of the person: the claims of the ID
 // token, and what the userinfo endpoint adds.
-func (p *provider) claimsOf(ctx context.Context, m metadata, accessToken, subject string, claims map[string]any) (map[string]any, error) {
-	if !p.Userinfo || m.UserinfoEndpoint == "" {
+func (p *provider) claimsOf(ctx context.Context, m metadata, t tokens, subject string, claims map[string]any) (map[string]any, error) {
+	if !p.Userinfo || m.UserinfoEndpoint == "" || t.AccessToken == "" {
 		return claims, nil
 	}
-	added, err := p.userinfo(ctx, m, accessToken, subject)
+	added, err := p.userinfo(ctx, m, t, subject)
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,21 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		{"an expression with a mistake", `{` + enough + `, "claims": {"groups": "claims.x +"}}`, []string{"claims.groups: line 1, column 11"}},
 		{"an expression of another type", `{` + enough + `, "claims": {"email_verified": "'yes'"}}`, []string{"claims.email_verified: the expression is string, and must be a boolean"}},
 		{"an extra claim that has a field", `{` + enough + `, "extra": {"email": "claims.x", "sub": "claims.y"}}`, []string{`extra: "email"`, `extra: "sub"`}},
+		{"an assertion without a key", `{"issuer": "https://up.example", "client_id": "dex", "auth_method": "private_key_jwt"}`, []string{"signing_key: is not set"}},
+		{"a request object without a key", `{` + enough + `, "request_object": true}`, []string{"signing_key: is not set"}},
+		{"a key that is none", `{` + enough + `, "signing_key": "s3cr3t", "decryption_key": "s3cr3t"}`, []string{"signing_key: must be", "decryption_key: must be"}},
+		{"an algorithm that we only verify", `{` + enough + `, "signing_alg": "ES512"}`, []string{"signing_alg: "}},
+		{"a secret that is too short to sign with", `{` + enough + `, "auth_method": "client_secret_jwt"}`, []string{"client_secret: is too short"}},
+		{"an encrypted ID token and no key", `{` + enough + `, "encrypted_id_token": true}`, []string{"decryption_key: is not set"}},
+		{"a certificate without its key", `{` + enough + `, "client_certificate": "x"}`, []string{"client_certificate: goes with client_key"}},
+		{"a certificate that is none", `{` + enough + `, "client_certificate": "x", "client_key": "s3cr3t"}`, []string{"client_certificate: must be a certificate"}},
+		{"no certificate to show", `{"issuer": "https://up.example", "client_id": "dex", "auth_method": "tls_client_auth"}`, []string{"client_certificate: is not set"}},
+		{"an access token through the browser", `{` + enough + `, "response_type": "code token", "response_mode": "form_post"}`, []string{"response_type: must be"}},
+		{"an ID token in an address", `{` + enough + `, "response_type": "code id_token"}`, []string{"response_mode: must be form_post"}},
+		{"a refresh without tokens", `{` + enough + `, "response_type": "id_token", "response_mode": "form_post", "refresh": true}`, []string{"response_type: id_token brings no tokens"}},
+		{"a bound token in a body", `{` + enough + `, "dpop": true, "userinfo_token": "body"}`, []string{"userinfo_token: must be header with dpop"}},
+		{"an unknown place for a token", `{` + enough + `, "userinfo_token": "query"}`, []string{"userinfo_token: must be"}},
+		{"an assertion for somebody else", `{` + enough + `, "assertion_audience": "https://up.example"}`, []string{"assertion_audience: must be"}},
 		{"a duration without a unit", `{` + enough + `, "discovery_max_age": "60"}`, []string{"discovery_max_age: ", "such as 30s"}},
 		{"a negative duration", `{` + enough + `, "keys_min_refresh": "-1s"}`, []string{"keys_min_refresh: "}},
 	}
@@ -48,6 +63,9 @@ func TestSettingsThatAreRefused(t *testing.T) {
 			_, err := newConnector(json.RawMessage(tt.config), connector.Env{Client: &http.Client{}, Clock: &clock.Fake{}})
 			if err == nil {
 				t.Fatal("they are taken")
+			}
+			if strings.Contains(err.Error(), "s3cr3t") {
+				t.Errorf("a secret is repeated: %v", err)
 			}
 			for _, says := range tt.says {
 				if !strings.Contains(err.Error(), says) {
@@ -87,7 +105,7 @@ func FuzzSettings(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if s.Issuer == "" || s.ClientID == "" || (s.ClientSecret == "") != (s.AuthMethod == authNone) || len(s.Algs) == 0 || s.Scopes[0] != "openid" {
+		if s.Issuer == "" || s.ClientID == "" || (s.ClientSecret == "") == strings.HasPrefix(s.AuthMethod, "client_secret") || len(s.Algs) == 0 || s.Scopes[0] != "openid" {
 			t.Fatalf("%+v", s)
 		}
 	})

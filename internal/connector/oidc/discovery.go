@@ -29,7 +29,34 @@ type metadata struct {
 	UserinfoEndpoint      string `json:"userinfo_endpoint"`
 	KeysURI               string `json:"jwks_uri"`
 	EndSessionEndpoint    string `json:"end_session_endpoint"`
+	PushedEndpoint        string `json:"pushed_authorization_request_endpoint"`
+	RequiresPushed        bool   `json:"require_pushed_authorization_requests"`
 	SendsIssuer           bool   `json:"authorization_response_iss_parameter_supported"`
+	// Aliases are the addresses at which a client shows its certificate, RFC 8705,
+	// section 5.
+	Aliases aliases `json:"mtls_endpoint_aliases"`
+}
+
+type aliases struct {
+	TokenEndpoint    string `json:"token_endpoint"`
+	UserinfoEndpoint string `json:"userinfo_endpoint"`
+	PushedEndpoint   string `json:"pushed_authorization_request_endpoint"`
+}
+
+// by returns the addresses at which we ask: with a certificate, those that look at it.
+func (p *provider) by(m metadata) aliases {
+	at := aliases{TokenEndpoint: m.TokenEndpoint, UserinfoEndpoint: m.UserinfoEndpoint, PushedEndpoint: m.PushedEndpoint}
+	if p.ClientCertificate == "" {
+		return at
+	}
+	for alias, address := range map[*string]string{
+		&at.TokenEndpoint: m.Aliases.TokenEndpoint, &at.UserinfoEndpoint: m.Aliases.UserinfoEndpoint, &at.PushedEndpoint: m.Aliases.PushedEndpoint,
+	} {
+		if address != "" {
+			*alias = address
+		}
+	}
+	return at
 }
 
 // discover asks the provider for its metadata.
@@ -69,6 +96,8 @@ func (m metadata) check(issuer string) error {
 	for name, endpoint := range map[string]string{
 		"authorization_endpoint": m.AuthorizationEndpoint, "token_endpoint": m.TokenEndpoint, "jwks_uri": m.KeysURI,
 		"userinfo_endpoint": m.UserinfoEndpoint, "end_session_endpoint": m.EndSessionEndpoint,
+		"pushed_authorization_request_endpoint": m.PushedEndpoint, "token_endpoint alias": m.Aliases.TokenEndpoint,
+		"userinfo_endpoint alias": m.Aliases.UserinfoEndpoint, "pushed_authorization_request_endpoint alias": m.Aliases.PushedEndpoint,
 	} {
 		u, err := url.Parse(endpoint)
 		switch {
@@ -87,6 +116,8 @@ func (m metadata) check(issuer string) error {
 type answer struct {
 	status    int
 	mediaType string
+	challenge string // WWW-Authenticate
+	nonce     string // DPoP-Nonce
 	body      []byte
 }
 
@@ -97,6 +128,17 @@ func (a answer) describe(err error) string {
 		return fmt.Sprintf("the provider answers with status %d", a.status)
 	}
 	return fmt.Sprintf("the provider's answer makes no sense: %v", err)
+}
+
+// complaint says what an endpoint complains of. RFC 6749, section 5.2.
+func (a answer) complaint() string {
+	var said struct {
+		Error string `json:"error"`
+	}
+	if a.status >= http.StatusInternalServerError || jose.Unmarshal(a.body, &said) != nil || said.Error == "" {
+		return a.describe(errors.New("it names no error"))
+	}
+	return fmt.Sprintf("the provider says %.64q", said.Error)
 }
 
 var errTooLong = errors.New("the provider's answer is too long")
@@ -117,5 +159,8 @@ func (p *provider) ask(req *http.Request, limit int64) (answer, error) {
 		return answer{}, errTooLong
 	}
 	mediaType, _, _ := mime.ParseMediaType(resp.Header.Get("Content-Type")) // empty if it is none
-	return answer{status: resp.StatusCode, mediaType: mediaType, body: body}, nil
+	return answer{
+		status: resp.StatusCode, mediaType: mediaType, body: body,
+		challenge: resp.Header.Get("WWW-Authenticate"), nonce: resp.Header.Get("DPoP-Nonce"),
+	}, nil
 }

@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"context"
+	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,22 +28,44 @@ type idToken struct {
 	AuthorizedParty *string          `json:"azp"`
 	Nonce           string           `json:"nonce"`
 	AccessTokenHash *string          `json:"at_hash"`
+	CodeHash        *string          `json:"c_hash"`
 	AuthTime        jose.NumericDate `json:"auth_time"`
 	Methods         json.RawMessage  `json:"amr"`
 	all             map[string]any
+	raw             string // signed, and no longer encrypted
+	alg             jose.Algorithm
 }
 
-// readIDToken verifies the ID token that came with an access token and returns
-// what it says. The nonce is for the caller to check.
-func (p *provider) readIDToken(ctx context.Context, t tokens) (idToken, error) {
+// readTokens reads the ID token that came with an access token. The nonce is for the
+// caller to check.
+func (p *provider) readTokens(ctx context.Context, t tokens) (idToken, error) {
 	if t.IDToken == "" {
 		return idToken{}, errors.New("oidc: the provider gave no ID token")
 	}
-	payload, h, err := p.verify(ctx, t.IDToken, "", jose.TypeJWT)
+	id, err := p.readIDToken(ctx, t.IDToken)
+	if err != nil {
+		return idToken{}, err
+	}
+	if id.AccessTokenHash != nil && *id.AccessTokenHash != jose.HalfHash(id.alg, t.AccessToken) {
+		return idToken{}, errors.New("oidc: the ID token belongs to another access token (at_hash)")
+	}
+	return id, nil
+}
+
+// readIDToken opens and verifies an ID token and returns what it says.
+func (p *provider) readIDToken(ctx context.Context, token string) (idToken, error) {
+	inner, encrypted, err := p.opener.open(token)
+	if err == nil && p.EncryptedIDToken && !encrypted {
+		err = errors.New("it is not encrypted, and was to be")
+	}
 	if err != nil {
 		return idToken{}, fmt.Errorf("oidc: ID token: %w", err)
 	}
-	var id idToken
+	payload, h, err := p.verify(ctx, inner, "", jose.TypeJWT)
+	if err != nil {
+		return idToken{}, fmt.Errorf("oidc: ID token: %w", err)
+	}
+	id := idToken{raw: inner, alg: h.Algorithm}
 	if err := jose.Unmarshal(payload, &id); err != nil {
 		return idToken{}, fmt.Errorf("oidc: ID token: %w", err)
 	}
@@ -52,10 +75,15 @@ func (p *provider) readIDToken(ctx context.Context, t tokens) (idToken, error) {
 	if err := id.check(p.Issuer, p.ClientID, p.env.Clock.Now()); err != nil {
 		return idToken{}, fmt.Errorf("oidc: ID token: %w", err)
 	}
-	if id.AccessTokenHash != nil && *id.AccessTokenHash != jose.HalfHash(h.Algorithm, t.AccessToken) {
-		return idToken{}, errors.New("oidc: the ID token belongs to another access token (at_hash)")
-	}
 	return id, nil
+}
+
+// belongs says whether an ID token is that of a journey.
+func (id idToken) belongs(j journey) error {
+	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(j.Nonce)) != 1 {
+		return errors.New("oidc: the ID token belongs to another login (nonce)")
+	}
+	return nil
 }
 
 // check says what is wrong with an ID token. OpenID Connect Core, section 3.1.3.7.

@@ -14,7 +14,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
+	"crypto/tls"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -24,12 +24,15 @@ import (
 	"strings"
 	"time"
 
+	"dex/internal/base/outbound"
 	"dex/internal/connector"
 	"dex/internal/protocol/jose"
 )
 
 // Kind is what an operator configures as "oidc".
-var Kind = connector.Kind{Name: "oidc", Secrets: []string{"client_secret"}, SentTo: []string{"issuer"}, New: newConnector}
+var Kind = connector.Kind{
+	Name: "oidc", Secrets: []string{"client_secret", "signing_key", "decryption_key", "client_key"}, SentTo: []string{"issuer"}, New: newConnector,
+}
 
 // patience is how long one step of a login may take, all calls together.
 const patience = 15 * time.Second
@@ -39,6 +42,8 @@ type provider struct {
 	settings
 	env       connector.Env
 	mapping   mapping
+	ours      ourKeys
+	opener    opener
 	discovery cached[metadata]
 	keys      keySet
 }
@@ -55,6 +60,9 @@ func newConnector(config json.RawMessage, env connector.Env) (connector.Connecto
 		return nil, errors.New("oidc: there is no way to the provider")
 	}
 	p := &provider{settings: s, env: env, mapping: m}
+	if err := p.takeKeys(); err != nil {
+		return nil, err
+	}
 	p.discovery = cached[metadata]{clock: env.Clock, maxAge: time.Duration(s.DiscoveryMaxAge), load: p.discover}
 	p.keys.cached = cached[[]jose.Key]{clock: env.Clock, maxAge: keysMaxAge, load: p.loadKeys}
 	p.keys.minRefresh = time.Duration(s.KeysMinRefresh)
@@ -64,12 +72,37 @@ func newConnector(config json.RawMessage, env connector.Env) (connector.Connecto
 	return p, nil
 }
 
+// takeKeys reads our keys out of the settings. The error names every mistake.
+func (p *provider) takeKeys() error {
+	var mistakes []error
+	var err error
+	if p.SigningKey != "" {
+		if p.ours, err = parseOurKeys(p.SigningKey, p.SigningAlg); err != nil {
+			mistakes = append(mistakes, mistake("signing_key", "%w", err))
+		}
+	}
+	if p.DecryptionKey != "" {
+		if p.opener, err = parseOpener(p.DecryptionKey); err != nil {
+			mistakes = append(mistakes, mistake("decryption_key", "%w", err))
+		}
+	}
+	if p.ClientCertificate != "" {
+		certificate, err := tls.X509KeyPair([]byte(p.ClientCertificate), []byte(p.ClientKey))
+		if err != nil {
+			return errors.Join(append(mistakes, mistake("client_certificate", "must be a certificate in PEM, and client_key its private key"))...)
+		}
+		p.env.Client = outbound.WithCertificate(p.env.Client, certificate)
+	}
+	return errors.Join(mistakes...)
+}
+
 // journey is what is remembered while the browser is away.
 type journey struct {
 	Login    string `json:"l"` // whose journey it is: a hash of the login's ID
 	Nonce    string `json:"n"`
 	Verifier string `json:"v,omitempty"` // RFC 7636
 	AskedAt  int64  `json:"t"`
+	Key      []byte `json:"k,omitempty"` // that the tokens are to be bound to
 }
 
 // Begin implements [connector.Connector].
@@ -85,9 +118,21 @@ func (p *provider) Begin(ctx context.Context, l connector.Login) (connector.Step
 	if p.PKCE != "off" {
 		j.Verifier = rand.Text() + rand.Text()
 	}
+	key, err := p.newBoundKey()
+	if err != nil {
+		return connector.Step{}, err
+	}
+	j.Key = key.private()
 	state, err := json.Marshal(j)
 	if err != nil {
 		return connector.Step{}, fmt.Errorf("oidc: %w", err)
+	}
+	params, err := p.request(l, j, key)
+	if err != nil {
+		return connector.Step{}, err
+	}
+	if params, err = p.asking(ctx, m, params); err != nil {
+		return connector.Step{}, err
 	}
 	to, err := url.Parse(m.AuthorizationEndpoint)
 	if err != nil {
@@ -95,7 +140,7 @@ func (p *provider) Begin(ctx context.Context, l connector.Login) (connector.Step
 	}
 	// What the endpoint's own query says stays, and cannot say what we say.
 	query := to.Query()
-	for name, values := range p.request(l, j) {
+	for name, values := range params {
 		query[name] = values
 	}
 	to.RawQuery = query.Encode()
@@ -106,13 +151,13 @@ func (p *provider) Begin(ctx context.Context, l connector.Login) (connector.Step
 }
 
 // request returns the parameters of the authorization request. OpenID Connect
-// Core, section 3.1.2.1; RFC 7636, section 4.3.
-func (p *provider) request(l connector.Login, j journey) url.Values {
+// Core, section 3.1.2.1; RFC 7636, section 4.3; RFC 9449, section 10.
+func (p *provider) request(l connector.Login, j journey, key *boundKey) (url.Values, error) {
 	v := url.Values{}
 	for name, value := range p.ExtraParams {
 		v.Set(name, value)
 	}
-	v.Set("response_type", "code")
+	v.Set("response_type", p.ResponseType)
 	v.Set("client_id", p.ClientID)
 	v.Set("redirect_uri", l.CallbackURL)
 	v.Set("scope", strings.Join(p.Scopes, " "))
@@ -122,7 +167,7 @@ func (p *provider) request(l connector.Login, j journey) url.Values {
 		v.Set("code_challenge", hashOf(j.Verifier))
 		v.Set("code_challenge_method", "S256")
 	}
-	if p.ResponseMode != "query" {
+	if p.ResponseMode != modeQuery {
 		v.Set("response_mode", p.ResponseMode)
 	}
 	if prompt := promptOf(l, p.Prompt); prompt != "" {
@@ -131,14 +176,19 @@ func (p *provider) request(l connector.Login, j journey) url.Values {
 	if age, asked := maxAgeOf(l); asked {
 		v.Set("max_age", strconv.FormatInt(int64(age/time.Second), 10))
 	}
+	thumbprint, err := key.thumbprint()
+	if err != nil {
+		return nil, err
+	}
 	for name, value := range map[string]string{
 		"login_hint": l.Hint, "ui_locales": strings.Join(l.Locales, " "), "acr_values": strings.Join(p.ACRValues, " "),
+		"dpop_jkt": thumbprint,
 	} {
 		if value != "" {
 			v.Set(name, value)
 		}
 	}
-	return v
+	return v, nil
 }
 
 // promptOf returns the "prompt" of a request. Nothing goes together with none.
@@ -197,22 +247,40 @@ func (p *provider) Continue(ctx context.Context, l connector.Login, a connector.
 	if err != nil {
 		return connector.Step{}, err
 	}
-	code, err := p.response(a.Form, l.ID, m)
+	r, err := p.response(ctx, a.Form, l.ID, m)
 	if err != nil {
 		return connector.Step{}, err
 	}
-	t, err := p.redeem(ctx, m, url.Values{
-		"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {l.CallbackURL}, "code_verifier": present(j.Verifier),
+	// What comes through the browser is looked at before anybody is asked with it.
+	front, err := p.readFront(ctx, r, j)
+	if err != nil {
+		return connector.Step{}, err
+	}
+	if p.ResponseType == typeIDToken {
+		if err := p.checkAge(front, l, time.Unix(j.AskedAt, 0)); err != nil {
+			return connector.Step{}, err
+		}
+		return p.welcome(ctx, m, tokens{}, front)
+	}
+	key, err := p.boundKeyOf(j.Key)
+	if err != nil {
+		return connector.Step{}, err
+	}
+	t, err := p.redeem(ctx, m, key, url.Values{
+		"grant_type": {"authorization_code"}, "code": {r.code}, "redirect_uri": {l.CallbackURL}, "code_verifier": present(j.Verifier),
 	})
 	if err != nil {
 		return connector.Step{}, err
 	}
-	id, err := p.readIDToken(ctx, t)
+	id, err := p.readTokens(ctx, t)
 	if err != nil {
 		return connector.Step{}, err
 	}
-	if subtle.ConstantTimeCompare([]byte(id.Nonce), []byte(j.Nonce)) != 1 {
-		return connector.Step{}, errors.New("oidc: the ID token belongs to another login (nonce)")
+	if err := id.belongs(j); err != nil {
+		return connector.Step{}, err
+	}
+	if p.ResponseType == typeHybrid && id.Subject != front.Subject {
+		return connector.Step{}, errors.New("oidc: the two ID tokens are about different people (sub)")
 	}
 	if err := p.checkAge(id, l, time.Unix(j.AskedAt, 0)); err != nil {
 		return connector.Step{}, err
@@ -230,7 +298,7 @@ func present(value string) []string {
 
 // welcome ends the way: the person is who the ID token says.
 func (p *provider) welcome(ctx context.Context, m metadata, t tokens, id idToken) (connector.Step, error) {
-	claims, err := p.claimsOf(ctx, m, t.AccessToken, id.Subject, id.all)
+	claims, err := p.claimsOf(ctx, m, t, id.Subject, id.all)
 	if err != nil {
 		return connector.Step{}, err
 	}
@@ -243,7 +311,7 @@ func (p *provider) welcome(ctx context.Context, m metadata, t tokens, id idToken
 		if t.RefreshToken == "" {
 			said += ", and gave no refresh token"
 		}
-		if who.Data, err = (kept{RefreshToken: t.RefreshToken, Claims: personal(id.all)}).marshal(); err != nil {
+		if who.Data, err = (kept{RefreshToken: t.RefreshToken, Key: t.key.private(), Nonce: id.Nonce, Claims: personal(id.all)}).marshal(); err != nil {
 			return connector.Step{}, err
 		}
 	}
@@ -251,46 +319,7 @@ func (p *provider) welcome(ctx context.Context, m metadata, t tokens, id idToken
 		Identity: &who,
 		Methods:  methodsOf(id.Methods),
 		AuthTime: earlier(id.AuthTime.Time(), p.env.Clock.Now()),
-		Upstream: []byte(t.IDToken),
+		Upstream: []byte(id.raw),
 		Said:     said,
 	}, nil
-}
-
-// maxCode is the length of the longest code that is passed on, in bytes.
-const maxCode = 4 << 10
-
-// response reads what the browser brought back, and returns the code. RFC 6749,
-// section 4.1.2; RFC 9207, section 2.4.
-func (p *provider) response(form url.Values, state string, m metadata) (string, error) {
-	for _, name := range []string{"state", "iss", "error", "code"} {
-		if len(form[name]) > 1 {
-			return "", fmt.Errorf("oidc: the answer says %s twice", name)
-		}
-	}
-	if subtle.ConstantTimeCompare([]byte(form.Get("state")), []byte(state)) != 1 {
-		return "", errors.New("oidc: the answer belongs to another login (state)")
-	}
-	if issuer := form["iss"]; len(issuer) == 1 && issuer[0] != p.Issuer || len(issuer) == 0 && m.SendsIssuer {
-		return "", errors.New("oidc: the answer comes from another provider (iss)")
-	}
-	if code := form.Get("error"); code != "" {
-		return "", refusal(code)
-	}
-	code := form.Get("code")
-	if !visible(code) || len(code) > maxCode {
-		return "", errors.New("oidc: the answer has no code")
-	}
-	return code, nil
-}
-
-// refusal says what an error of the authorization endpoint means. Those of the
-// person's making are nobody's failure. RFC 6749, section 4.1.2.1; OpenID Connect
-// Core, section 3.1.2.6.
-func refusal(code string) error {
-	switch code {
-	case "access_denied", "login_required", "interaction_required", "consent_required", "account_selection_required":
-		return fmt.Errorf("%w: the provider says %s", connector.ErrRefused, code)
-	default:
-		return fmt.Errorf("oidc: the provider says %.64q", code)
-	}
 }

@@ -2,6 +2,7 @@ package oidc
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,10 @@ import (
 // kept is what is kept of somebody to ask about them again.
 type kept struct {
 	RefreshToken string `json:"refresh_token,omitempty"`
+	// Key is what the tokens are bound to.
+	Key []byte `json:"key,omitempty"`
+	// Nonce is that of the login: no other may stand in a later ID token.
+	Nonce string `json:"nonce,omitempty"`
 	// Claims are what the last ID token said of the person. A provider need not send
 	// one again, and what it then leaves unsaid still holds.
 	Claims map[string]any `json:"claims,omitempty"`
@@ -38,7 +43,13 @@ func unmarshalKept(data []byte) (kept, error) {
 	}
 	var k kept
 	k.RefreshToken, _ = all["refresh_token"].(string)
+	k.Nonce, _ = all["nonce"].(string)
 	k.Claims, _ = all["claims"].(map[string]any)
+	if key, said := all["key"].(string); said {
+		if k.Key, err = base64.StdEncoding.DecodeString(key); err != nil {
+			return kept{}, fmt.Errorf("oidc: what was kept of the person: %w", err)
+		}
+	}
 	return k, nil
 }
 
@@ -62,7 +73,12 @@ func (p refreshing) Refresh(ctx context.Context, id user.Identity) (user.Identit
 	if err != nil {
 		return user.Identity{}, err
 	}
-	t, err := p.redeem(ctx, m, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {k.RefreshToken}})
+	key, err := p.boundKeyOf(k.Key)
+	if err != nil {
+		return user.Identity{}, err
+	}
+	k.Key = key.private()
+	t, err := p.redeem(ctx, m, key, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {k.RefreshToken}})
 	if err != nil {
 		return user.Identity{}, err
 	}
@@ -86,20 +102,23 @@ func (p refreshing) Refresh(ctx context.Context, id user.Identity) (user.Identit
 // said holds where the userinfo endpoint says nothing newer.
 func (p *provider) claimsAgain(ctx context.Context, m metadata, t tokens, subject string, k *kept) (map[string]any, error) {
 	if t.IDToken != "" {
-		id, err := p.readIDToken(ctx, t)
+		id, err := p.readTokens(ctx, t)
 		if err != nil {
 			return nil, err
 		}
 		if id.Subject != subject {
 			return nil, errors.New("oidc: the ID token is about somebody else (sub)")
 		}
+		if id.Nonce != "" && k.Nonce != "" && id.Nonce != k.Nonce {
+			return nil, errors.New("oidc: the ID token belongs to another login (nonce)")
+		}
 		k.Claims = personal(id.all)
-		return p.claimsOf(ctx, m, t.AccessToken, subject, id.all)
+		return p.claimsOf(ctx, m, t, subject, id.all)
 	}
 	if !p.Userinfo || m.UserinfoEndpoint == "" {
 		return k.Claims, nil
 	}
-	now, err := p.userinfo(ctx, m, t.AccessToken, subject)
+	now, err := p.userinfo(ctx, m, t, subject)
 	if err != nil {
 		return nil, err
 	}

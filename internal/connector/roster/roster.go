@@ -194,6 +194,16 @@ func (c *Connector) EndURL(ctx context.Context, upstream []byte, returnTo, state
 	return call(ctx, c, func(ctx context.Context) (string, error) { return ender.EndURL(ctx, upstream, returnTo, state) })
 }
 
+// PublicKeys implements [connector.KeyHolder]. They are empty if the connector has none,
+// or cannot be opened.
+func (c *Connector) PublicKeys() ([]byte, error) {
+	holder, ok := c.inner.(connector.KeyHolder)
+	if !ok {
+		return nil, nil
+	}
+	return holder.PublicKeys()
+}
+
 // Check implements [connector.Health].
 func (c *Connector) Check(ctx context.Context) error {
 	health, ok := c.inner.(connector.Health)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"dex/internal/base/carry"
 	"dex/internal/base/fault"
@@ -17,6 +18,7 @@ import (
 	"dex/internal/connector"
 	"dex/internal/connector/roster"
 	"dex/internal/domain/grant"
+	"dex/internal/protocol/jose"
 )
 
 // begin starts the conversation with a connector.
@@ -117,14 +119,21 @@ func (h *Handler) callback(w http.ResponseWriter, r *http.Request) error {
 }
 
 // stateOf returns what names the attempt in a provider's answer: the state of
-// OAuth, or the RelayState of SAML. One that comes twice names nothing.
+// OAuth, which may stand in a signed answer, or the RelayState of SAML. One that comes
+// twice names nothing. Whether it is true the connector finds out.
 func stateOf(answer url.Values) string {
 	for _, name := range []string{"state", "RelayState"} {
 		if values := answer[name]; len(values) == 1 {
 			return values[0]
 		}
 	}
-	return ""
+	var signed struct {
+		State string `json:"state"`
+	}
+	if tokens := answer["response"]; len(tokens) != 1 || jose.Unverified(tokens[0], &signed) != nil {
+		return ""
+	}
+	return signed.State
 }
 
 // posted takes an answer that another site sent as a form. The browser showed no
@@ -141,6 +150,26 @@ func (h *Handler) posted(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return httpx.SeeOther(w, r, h.address(route.Callback, r.PathValue("connector"))+"?posted="+id)
+}
+
+// keysMaxAge is how long another provider may keep our keys before it asks again.
+const keysMaxAge = 5 * time.Minute
+
+// keys answers with the keys by which a connector proves who we are: what the provider
+// behind it has for our jwks_uri.
+func (h *Handler) keys(w http.ResponseWriter, r *http.Request) error {
+	c, err := h.Roster.Connector(r.Context(), r.PathValue("connector"))
+	if err != nil {
+		return err
+	}
+	set, err := c.PublicKeys()
+	if err != nil {
+		return err
+	}
+	if len(set) == 0 {
+		return fault.New(fault.NotFound, "This way to sign in has no keys.")
+	}
+	return httpx.ServeDocument(w, r, httpx.NewDocument("application/jwk-set+json", set, keysMaxAge))
 }
 
 // goOn hands the browser's answer to the connector, and does what follows.

@@ -58,6 +58,7 @@ func (h *Handler) Routes(mux *http.ServeMux, onError httpx.ErrorFunc) {
 	mux.Handle("POST "+route.LoginConnector, httpx.Handle(httpx.SameOrigin(h.Origin, h.submit), onError))
 	mux.Handle("GET "+route.Callback, httpx.Handle(h.callback, onError))
 	mux.Handle("POST "+route.Callback, httpx.Handle(h.posted, onError))
+	mux.Handle("GET "+route.ConnectorKeys, httpx.Handle(h.keys, onError))
 }
 
 // attempt is a request under way, with the client that made it.

@@ -126,17 +126,23 @@ func (a Algorithm) holds(key crypto.PublicKey, digest, signature []byte) bool {
 // UnverifiedClaims returns what a token claims, without a look at its signature.
 // It serves to find out whose keys to verify the token with, and nothing else.
 func UnverifiedClaims(token string) (Claims, error) {
+	var c Claims
+	err := Unverified(token, &c)
+	return c, err
+}
+
+// Unverified reads what a token claims, without a look at its signature. It serves to
+// find what the token is to be verified with, and nothing else.
+func Unverified(token string, claims any) error {
 	_, payload, err := split(token)
 	if err != nil {
-		return Claims{}, err
+		return err
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(payload)
 	if err != nil {
-		return Claims{}, fmt.Errorf("jose: payload: %w", err)
+		return fmt.Errorf("jose: payload: %w", err)
 	}
-	var c Claims
-	err = Unmarshal(raw, &c)
-	return c, err
+	return Unmarshal(raw, claims)
 }
 
 // split checks the form of a token and reads its header.
