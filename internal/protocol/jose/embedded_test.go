@@ -15,7 +15,7 @@ var proofAlgs = []Algorithm{ES256, EdDSA}
 // member returns the public members of a key as JSON, with more of them behind.
 func member(t testing.TB, key crypto.PublicKey, more string) string {
 	t.Helper()
-	set, err := MarshalForeignJWKS([]Key{{Public: key}})
+	set, err := MarshalForeignJWKS([]Key{{Public: key}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
