@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto"
 	"crypto/x509"
 	"encoding/json"
 	"fmt"
@@ -26,50 +27,46 @@ type clientSettings struct {
 // publicKey is a client's key. A key set would not do: in one of ours each key has
 // an id and one algorithm, and what a client registers may have neither.
 type publicKey struct {
-	KID    string         `json:"kid,omitempty"`
-	Alg    jose.Algorithm `json:"alg,omitempty"`
-	Public []byte         `json:"public"` // SubjectPublicKeyInfo
+	KID    string `json:"kid,omitempty"`
+	Alg    string `json:"alg,omitempty"`
+	Public []byte `json:"public"` // SubjectPublicKeyInfo
 }
 
 func settingsOf(c client.Client) (s clientSettings, err error) {
 	s.Client = c
-	if s.Keys, err = publicKeys(c.Keys); err == nil {
-		s.EncryptionKeys, err = publicKeys(c.EncryptionKeys)
-	}
-	if err != nil {
-		return clientSettings{}, fmt.Errorf("a key of client %q: %w", c.ID, err)
-	}
-	return s, nil
-}
-
-func publicKeys(keys []jose.Key) (kept []publicKey, err error) {
-	for _, k := range keys {
-		der, err := x509.MarshalPKIXPublicKey(k.Public)
-		if err != nil {
-			return nil, err
+	keep := func(into *[]publicKey, kid, alg string, public crypto.PublicKey) {
+		der, wrong := x509.MarshalPKIXPublicKey(public)
+		if wrong != nil {
+			err = fmt.Errorf("a key of client %q: %w", c.ID, wrong)
 		}
-		kept = append(kept, publicKey{KID: k.KID, Alg: k.Alg, Public: der})
+		*into = append(*into, publicKey{KID: kid, Alg: alg, Public: der})
 	}
-	return kept, nil
+	for _, k := range c.Keys {
+		keep(&s.Keys, k.KID, string(k.Alg), k.Public)
+	}
+	for _, k := range c.EncryptionKeys {
+		keep(&s.EncryptionKeys, k.KID, string(k.Alg), k.Public)
+	}
+	return s, err
 }
 
 func (s clientSettings) client() (c client.Client, err error) {
 	c = s.Client
-	if c.Keys, err = joseKeys(s.Keys); err == nil {
-		c.EncryptionKeys, err = joseKeys(s.EncryptionKeys)
-	}
-	return c, err
-}
-
-func joseKeys(kept []publicKey) (keys []jose.Key, err error) {
-	for _, k := range kept {
+	for _, k := range s.Keys {
 		public, err := x509.ParsePKIXPublicKey(k.Public)
 		if err != nil {
-			return nil, err
+			return client.Client{}, err
 		}
-		keys = append(keys, jose.Key{KID: k.KID, Alg: k.Alg, Public: public})
+		c.Keys = append(c.Keys, jose.Key{KID: k.KID, Alg: jose.Algorithm(k.Alg), Public: public})
 	}
-	return keys, nil
+	for _, k := range s.EncryptionKeys {
+		public, err := x509.ParsePKIXPublicKey(k.Public)
+		if err != nil {
+			return client.Client{}, err
+		}
+		c.EncryptionKeys = append(c.EncryptionKeys, jose.EncryptionKey{KID: k.KID, Alg: jose.KeyManagement(k.Alg), Public: public})
+	}
+	return c, nil
 }
 
 // Client implements [client.Store]. That there is none is read each time: a cache

@@ -13,8 +13,8 @@ import (
 	"dex/internal/base/secret"
 	"dex/internal/base/strict"
 	"dex/internal/domain/audit"
+	"dex/internal/domain/client"
 	"dex/internal/domain/role"
-	"dex/internal/protocol/jose"
 	"dex/internal/protocol/oauth"
 )
 
@@ -53,10 +53,14 @@ func (c *checker) client(p *part, i int) {
 	} else if !printable(one.Name) {
 		f.Add(at+"name", "must be %d visible characters at most, without spaces around them", maxName)
 	}
+	if !f.Given(at + "id_token_alg") {
+		one.IDTokenAlg = string(client.Profile(one.Profile).Demands().IDTokenAlg())
+	}
 	c.authentication(one, at, f)
 	checkGrants(one, at, f)
 	checkURLs(one, at, f)
 	c.limits(one, at, f)
+	conflicts(one, at, f)
 	c.exist(one.Connectors, c.connectors, at+"connectors", "connector", f)
 }
 
@@ -86,23 +90,17 @@ func gatherSecrets(c *Client, at string, f *strict.Findings) {
 // method.
 func (c *checker) authentication(of *Client, at string, f *strict.Findings) {
 	gatherSecrets(of, at, f)
-	hasSecret, hasKeys := len(of.Secrets) > 0, f.Given(at+"jwks")
+	hasSecret, hasKeys := len(of.Secrets) > 0, f.Given(at+"jwks") || of.JWKSURI != ""
 	if !f.Given(at + "auth_method") {
 		of.AuthMethod = authMethod(of.Public, hasSecret, hasKeys)
 	}
 	switch {
 	case of.Public && hasSecret:
 		f.Add(at+"public", "contradicts its secret: whoever has a public client has all that is in it")
-	case of.Public && of.AuthMethod != authNone:
-		f.Add(at+"auth_method", "must be none, since the client is public")
-	case of.Public:
-	case of.AuthMethod == authNone:
-		f.Add(at+"auth_method", "is none, which is for clients with public: true")
-	case of.AuthMethod == authJWT && !hasKeys:
-		f.Add(at+"jwks", "is not set, and private_key_jwt is verified with it")
+	case of.Public || of.AuthMethod == authNone:
 	case of.AuthMethod == authJWT && hasSecret:
 		f.Add(at+"auth_method", "is private_key_jwt, so that the secret would serve nobody: take it out")
-	case of.AuthMethod != authJWT && !hasSecret && c.rules.Whole:
+	case oauth.AuthMethod(of.AuthMethod).BySecret() && !hasSecret && c.rules.Whole:
 		f.Add(at+"secret", "is not set; give the client one, or jwks, or public: true")
 	}
 	if len(of.JWKS) > 0 {
@@ -143,37 +141,31 @@ func validKeySet(text strict.Object) error {
 			}
 		}
 	}
-	if keys, err := jose.ParseJWKS(text); err != nil || len(keys) < len(set.Keys) {
-		return fmt.Errorf("holds keys that cannot be used: RSA of 2048 bits or more, P-256, P-384, P-521 and Ed25519 can, for signatures (%d of %d)", len(keys), len(set.Keys))
+	keys, encryption, err := client.ParseKeys(text)
+	if n := len(keys) + len(encryption); err != nil || n < len(set.Keys) {
+		return fmt.Errorf("holds keys that cannot be used: RSA of 2048 bits or more, P-256, P-384, P-521 and Ed25519 can (%d of %d)", n, len(set.Keys))
 	}
 	return nil
 }
 
 func checkGrants(c *Client, at string, f *strict.Findings) {
-	code := slices.Contains(c.GrantTypes, grantCode)
 	if len(c.GrantTypes) == 0 {
 		f.Add(at+"grant_types", "is empty, so that the client could do nothing")
 	}
 	if again, ok := Duplicate(c.GrantTypes); ok {
 		f.Add(fmt.Sprintf("%sgrant_types[%d]", at, again), "stands there twice")
 	}
-	if i := slices.Index(c.GrantTypes, grantSelf); i >= 0 && c.Public {
-		f.Add(fmt.Sprintf("%sgrant_types[%d]", at, i), "client_credentials is not for a public client, which has none")
+}
+
+// conflicts notes what of a client contradicts the rest of it. They are told of one
+// that can be read: in another they may be of a mistake's making.
+func conflicts(c *Client, at string, f *strict.Findings) {
+	made, err := c.Make()
+	if err != nil {
+		return // the keys, of which it is told already
 	}
-	if i := slices.Index(c.GrantTypes, grantAgain); i >= 0 && !code && !slices.Contains(c.GrantTypes, grantDevice) {
-		f.Add(fmt.Sprintf("%sgrant_types[%d]", at, i), "refresh_token needs authorization_code or "+grantDevice+", which is how a client gets one")
-	}
-	if code && len(c.RedirectURIs) == 0 {
-		f.Add(at+"redirect_uris", "is not set, and authorization_code needs somewhere to send the browser back to")
-	}
-	if c.RequirePKCE == nil || *c.RequirePKCE {
-		return
-	}
-	switch {
-	case c.Profile != profileOpen:
-		f.Add(at+"require_pkce", "can be false only with profile: openid")
-	case c.Public:
-		f.Add(at+"require_pkce", "must be true for a public client, which has no other proof that a code is its own")
+	for _, one := range client.Conflicts(made) {
+		f.Add(at+one.Place(), "%s", one.Because)
 	}
 }
 
@@ -195,11 +187,6 @@ func checkURLs(c *Client, at string, f *strict.Findings) {
 	for i, origin := range c.AllowedOrigins {
 		if u, err := url.Parse(origin); err != nil || !webURL(origin) || origin != u.Scheme+"://"+strings.ToLower(u.Host) {
 			f.Add(fmt.Sprintf("%sallowed_origins[%d]", at, i), "must be an origin: scheme, host and port in small letters, nothing after them, such as https://app.example.com")
-		}
-	}
-	for _, page := range []struct{ name, url string }{{"policy_url", c.PolicyURL}, {"terms_url", c.TermsURL}} {
-		if page.url != "" && !webURL(page.url) {
-			f.Add(at+page.name, "must be an https URL")
 		}
 	}
 }

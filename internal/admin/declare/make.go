@@ -30,8 +30,8 @@ func (c Client) Make() (client.Client, error) {
 		AllowedOrigins: c.AllowedOrigins, GrantTypes: c.GrantTypes, Scopes: c.Scopes,
 		TrustedPeers: c.TrustedPeers, Connectors: c.Connectors, Groups: c.Groups,
 		RequirePKCE: usualPKCE(c.Profile, c.Public),
-		RequirePAR:  c.Profile == string(client.FAPI2),
-		ScopeClaims: c.Profile == string(client.Standard),
+		RequirePAR:  client.Profile(c.Profile).Demands().PAR,
+		ScopeClaims: client.Profile(c.Profile).Demands().ScopeClaims,
 		IDTokenAlg:  jose.Algorithm(c.IDTokenAlg),
 		AccessTTL:   c.AccessTokenTTL, IDTTL: c.IDTokenTTL,
 		PolicyURL: c.PolicyURL, TermsURL: c.TermsURL, Disabled: c.Disabled,
@@ -86,12 +86,14 @@ func (c Client) Make() (client.Client, error) {
 		return made, nil
 	}
 	var err error
-	made.Keys, err = jose.ParseJWKS([]byte(c.JWKS))
+	made.Keys, made.EncryptionKeys, err = client.ParseKeys([]byte(c.JWKS))
 	return made, err
 }
 
 // usualPKCE says whether PKCE is demanded of a client that says nothing of it.
-func usualPKCE(profile string, public bool) bool { return profile != string(client.OpenID) || public }
+func usualPKCE(profile string, public bool) bool {
+	return public || client.Profile(profile).Demands().PKCE
+}
 
 // Make makes the connector that is declared.
 func (c Connector) Make() connector.Configured {

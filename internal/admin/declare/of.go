@@ -52,14 +52,14 @@ func ClientOf(c client.Client) (Client, error) {
 	if c.DefaultMaxAge != nil {
 		d.DefaultMaxAge = new(c.DefaultMaxAge.Duration())
 	}
-	if c.RequirePAR != (c.Profile == client.FAPI2) {
+	if c.RequirePAR != c.Profile.Demands().PAR {
 		d.RequirePAR = new(c.RequirePAR)
 	}
 	// What anybody would have filled in is left out.
 	if d.Name == d.ID {
 		d.Name = ""
 	}
-	if c.AuthMethod == oauth.AuthMethod(authMethod(c.Public, len(c.Secrets) > 0, len(c.Keys) > 0)) {
+	if c.AuthMethod == oauth.AuthMethod(authMethod(c.Public, len(c.Secrets) > 0, len(c.Keys) > 0 || c.JWKSURI != "")) {
 		d.AuthMethod = ""
 	}
 	if slices.Equal(c.Scopes, usualScopes) {
@@ -77,10 +77,10 @@ func ClientOf(c client.Client) (Client, error) {
 	case n > 1:
 		d.withheld = []string{fmt.Sprintf("secrets (%d)", n)}
 	}
-	if len(c.Keys) == 0 {
+	if len(c.Keys)+len(c.EncryptionKeys) == 0 {
 		return d, nil
 	}
-	keys, err := jose.MarshalForeignJWKS(c.Keys, nil)
+	keys, err := jose.MarshalForeignJWKS(c.Keys, c.EncryptionKeys)
 	d.JWKS = keys
 	return d, err
 }

@@ -155,7 +155,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		Issuer: issuer, Clients: t, Grants: t, Desk: desk, Ring: p.ring, Clock: clk,
 	}).Routes(mux)
 	documents := &discovery.Handler{
-		Issuer: issuer, Algorithms: signing(w.settings), GrantTypes: grantTypes(types), Locales: pages.Languages(),
+		Issuer: issuer, Offer: w.offer(types), Locales: pages.Languages(),
 		Ring: p.ring, MaxAge: p.ring.Timing.MaxAge,
 	}
 	quick := http.NewServeMux()
@@ -182,14 +182,6 @@ func straight(documents, rest http.Handler) http.Handler {
 		}
 		rest.ServeHTTP(w, r)
 	})
-}
-
-func grantTypes(types []token.Grant) []string {
-	names := make([]string, len(types))
-	for i, g := range types {
-		names[i] = g.Type()
-	}
-	return names
 }
 
 // cookies are named so that two issuers on one host, such as two paths or two ports

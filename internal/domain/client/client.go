@@ -35,13 +35,13 @@ type Client struct {
 	Native  bool `json:"native,omitempty"`  // it runs on a device: loopback ports are free, RFC 8252 section 7.3
 	Trusted bool `json:"trusted,omitempty"` // its operator is ours: consent is not asked
 
-	AuthMethod     oauth.AuthMethod `json:"auth_method,omitempty"`
-	AuthAlg        jose.Algorithm   `json:"auth_alg,omitempty"` // of its assertions; empty: any that we take
-	TLSAuth        TLSAuth          `json:"tls_auth,omitzero"`
-	Secrets        []secret.Hash    `json:"-"` // any of these counts, so that one can be replaced by another
-	Keys           []jose.Key       `json:"-"` // that verify what it signs
-	EncryptionKeys []jose.Key       `json:"-"` // to encrypt for it
-	JWKSURI        string           `json:"jwks_uri,omitempty"`
+	AuthMethod     oauth.AuthMethod     `json:"auth_method,omitempty"`
+	AuthAlg        jose.Algorithm       `json:"auth_alg,omitempty"` // of its assertions; empty: any that we take
+	TLSAuth        TLSAuth              `json:"tls_auth,omitzero"`
+	Secrets        []secret.Hash        `json:"-"` // any of these counts, so that one can be replaced by another
+	Keys           []jose.Key           `json:"-"` // that verify what it signs
+	EncryptionKeys []jose.EncryptionKey `json:"-"` // to encrypt for it
+	JWKSURI        string               `json:"jwks_uri,omitempty"`
 
 	RedirectURIs           []string             `json:"redirect_uris,omitempty"`
 	PostLogoutRedirectURIs []string             `json:"post_logout_redirect_uris,omitempty"`

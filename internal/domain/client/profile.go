@@ -109,3 +109,12 @@ func (p Profile) Demands() Demands {
 func (d Demands) Allows(alg jose.Algorithm) bool {
 	return d.Algorithms == nil || slices.Contains(d.Algorithms, alg)
 }
+
+// IDTokenAlg is the algorithm of ID tokens for a client that says nothing of it: the one
+// that every application can verify, or the one of access tokens where that is too weak.
+func (d Demands) IDTokenAlg() jose.Algorithm {
+	if d.Allows(jose.RS256) {
+		return jose.RS256
+	}
+	return jose.ES256
+}

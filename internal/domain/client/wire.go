@@ -152,24 +152,35 @@ func (t *responseTypes) UnmarshalJSON(raw []byte) error {
 
 func (t responseTypes) MarshalJSON() ([]byte, error) { return json.Marshal(*t.types) }
 
+// ParseKeys reads the keys of a client out of its key set: those that verify what it
+// signs, and those to encrypt for it.
+func ParseKeys(set []byte) ([]jose.Key, []jose.EncryptionKey, error) {
+	keys, err := jose.ParseJWKS(set)
+	if err != nil {
+		return nil, nil, err
+	}
+	encryption, err := jose.ParseEncryptionJWKS(set)
+	return keys, encryption, err
+}
+
 // keySet are the keys of a client, as a JWK Set.
 type keySet struct{ of *Client }
 
 func (s *keySet) UnmarshalJSON(raw []byte) error {
-	keys, err := jose.ParseJWKS(raw)
+	keys, encryption, err := ParseKeys(raw)
 	switch {
 	case err != nil:
 		return misfit("jwks", "must be a JWK Set of public keys")
-	case len(keys) == 0:
+	case len(keys)+len(encryption) == 0:
 		return misfit("jwks", "holds no key that can be used: RSA of 2048 bits or more, P-256, P-384, P-521 and Ed25519 can, without their private part")
 	}
-	s.of.Keys = keys
+	s.of.Keys, s.of.EncryptionKeys = keys, encryption
 	return nil
 }
 
 func (s keySet) MarshalJSON() ([]byte, error) {
-	if len(s.of.Keys) == 0 {
+	if len(s.of.Keys)+len(s.of.EncryptionKeys) == 0 {
 		return []byte("null"), nil
 	}
-	return jose.MarshalForeignJWKS(s.of.Keys, nil)
+	return jose.MarshalForeignJWKS(s.of.Keys, s.of.EncryptionKeys)
 }

@@ -20,12 +20,11 @@ import (
 
 // Handler serves metadata and keys.
 type Handler struct {
-	Issuer     string
-	Algorithms []jose.Algorithm // of ID tokens
-	GrantTypes []string
-	Locales    []string
-	Ring       *key.Ring
-	MaxAge     time.Duration // of the key set, in caches
+	Issuer  string
+	Offer   client.Offer
+	Locales []string
+	Ring    *key.Ring
+	MaxAge  time.Duration // of the key set, in caches
 
 	keys atomic.Pointer[keySet]
 }
@@ -85,10 +84,10 @@ func (h *Handler) serveKeys(w http.ResponseWriter, r *http.Request) error {
 // metadata describes what is there and nothing else: OpenID Connect Discovery
 // section 3, RFC 8414 section 2.
 func (h *Handler) metadata() oauth.Metadata {
-	confidential := []oauth.AuthMethod{oauth.AuthSecretBasic, oauth.AuthSecretPost, oauth.AuthPrivateKeyJWT}
-	all := append(slices.Clone(confidential), oauth.AuthNone)
+	all := h.Offer.AuthMethods
+	confidential := slices.DeleteFunc(slices.Clone(all), func(m oauth.AuthMethod) bool { return m == oauth.AuthNone })
 	device := ""
-	if slices.Contains(h.GrantTypes, client.DeviceCode) {
+	if slices.Contains(h.Offer.GrantTypes, client.DeviceCode) {
 		device = h.Issuer + route.DeviceRequest
 	}
 	return oauth.Metadata{
@@ -102,14 +101,9 @@ func (h *Handler) metadata() oauth.Metadata {
 		IntrospectionEndpoint:    h.Issuer + route.Introspect,
 		EndSessionEndpoint:       h.Issuer + route.Logout,
 		ScopesSupported:          []string{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopeGroups, oauth.ScopeOffline},
-		ResponseTypesSupported:   []oauth.ResponseType{oauth.ResponseTypeCode},
-		ResponseModesSupported:   []oauth.ResponseMode{oauth.ModeQuery, oauth.ModeFragment, oauth.ModeFormPost},
-		GrantTypesSupported:      h.GrantTypes,
+		Supported:                h.Offer.Supported(),
+		ResponseModesSupported:   h.Offer.Modes,
 		CodeChallengeMethods:     []string{oauth.MethodS256},
-		SubjectTypesSupported:    []string{"public"},
-		IDTokenSigningAlgs:       h.Algorithms,
-		TokenAuthMethods:         all,
-		TokenAuthSigningAlgs:     client.AssertionAlgs(),
 		RevocationAuthMethods:    all,
 		RevocationAuthAlgs:       client.AssertionAlgs(),
 		IntrospectionAuthMethods: confidential,

@@ -1,6 +1,10 @@
 package oauth
 
-import "dex/internal/protocol/jose"
+import (
+	"encoding/json"
+
+	"dex/internal/protocol/jose"
+)
 
 // Metadata is how a provider describes itself (OpenID Connect Discovery, section
 // 3; RFC 8414, section 2). The members are those that we fill in, and each is of
@@ -16,16 +20,14 @@ type Metadata struct {
 	EndSessionEndpoint    string `json:"end_session_endpoint,omitempty"`
 	DeviceEndpoint        string `json:"device_authorization_endpoint,omitempty"` // RFC 8628, section 4
 
-	ScopesSupported        []string         `json:"scopes_supported,omitempty"`
-	ResponseTypesSupported []ResponseType   `json:"response_types_supported,omitempty"`
-	ResponseModesSupported []ResponseMode   `json:"response_modes_supported,omitempty"`
-	GrantTypesSupported    []string         `json:"grant_types_supported,omitempty"`
-	CodeChallengeMethods   []string         `json:"code_challenge_methods_supported,omitempty"`
-	SubjectTypesSupported  []string         `json:"subject_types_supported,omitempty"`
-	IDTokenSigningAlgs     []jose.Algorithm `json:"id_token_signing_alg_values_supported,omitempty"`
+	// Supported are the members that list what clients may be registered for, by their
+	// names: they follow from the table of what is known of clients.
+	Supported map[string][]string `json:"-"`
 
-	TokenAuthMethods         []AuthMethod     `json:"token_endpoint_auth_methods_supported,omitempty"`
-	TokenAuthSigningAlgs     []jose.Algorithm `json:"token_endpoint_auth_signing_alg_values_supported,omitempty"`
+	ScopesSupported        []string       `json:"scopes_supported,omitempty"`
+	ResponseModesSupported []ResponseMode `json:"response_modes_supported,omitempty"`
+	CodeChallengeMethods   []string       `json:"code_challenge_methods_supported,omitempty"`
+
 	RevocationAuthMethods    []AuthMethod     `json:"revocation_endpoint_auth_methods_supported,omitempty"`
 	RevocationAuthAlgs       []jose.Algorithm `json:"revocation_endpoint_auth_signing_alg_values_supported,omitempty"`
 	IntrospectionAuthMethods []AuthMethod     `json:"introspection_endpoint_auth_methods_supported,omitempty"`
@@ -49,4 +51,18 @@ type Metadata struct {
 	RequestURIParameterSupported bool `json:"request_uri_parameter_supported"`
 
 	ResponseIssSupported bool `json:"authorization_response_iss_parameter_supported"` // RFC 9207, section 3
+}
+
+// MarshalJSON writes the document, all its members as one object.
+func (m Metadata) MarshalJSON() ([]byte, error) {
+	type members Metadata
+	text, err := json.Marshal(members(m))
+	if err != nil || len(m.Supported) == 0 {
+		return text, err
+	}
+	lists, err := json.Marshal(m.Supported)
+	if err != nil {
+		return nil, err
+	}
+	return append(append(text[:len(text)-1], ','), lists[1:]...), nil
 }

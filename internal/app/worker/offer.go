@@ -1,0 +1,23 @@
+package worker
+
+import (
+	"dex/internal/domain/client"
+	"dex/internal/flow/token"
+	"dex/internal/protocol/oauth"
+)
+
+// offer is what there is for clients: what discovery lists, and what a client can be
+// registered for. Whatever is served has its line here.
+func (w *Worker) offer(types []token.Grant) client.Offer {
+	o := client.Offer{
+		ResponseTypes: []oauth.ResponseType{oauth.ResponseTypeCode},
+		Modes:         []oauth.ResponseMode{oauth.ModeQuery, oauth.ModeFragment, oauth.ModeFormPost},
+		AuthMethods:   []oauth.AuthMethod{oauth.AuthSecretBasic, oauth.AuthSecretPost, oauth.AuthPrivateKeyJWT, oauth.AuthNone},
+		SubjectTypes:  []client.SubjectType{client.SubjectPublic},
+		Signing:       signing(w.settings),
+	}
+	for _, g := range types {
+		o.GrantTypes = append(o.GrantTypes, g.Type())
+	}
+	return o
+}
