@@ -8,6 +8,7 @@ FUZZTIME  ?= 1m
 FAULTTIME ?= 10m
 FROM ?= auto
 SEED      ?= 0
+SUITE     ?=
 TESTFLAGS ?=
 CONFIG    ?=
 DB        ?= sqlite:var/dex.db
@@ -138,6 +139,13 @@ fuzz:
 fault:
 	@test/setup system
 	go test -count=1 -v -timeout 0 ./test/fault -faulttime $(FAULTTIME) -seed $(SEED) -from $(FROM)
+
+## conformance: the plans of a running conformance suite of the OpenID Foundation against
+##              a dex of its own, as in make conformance SUITE=https://localhost.emobix.co.uk:8443;
+##              ARGS='-plans ^oidcc-basic' runs some, ARGS=-list names them all
+.PHONY: conformance
+conformance:
+	@go run ./test/conformance/run -suite '$(SUITE)' $(ARGS)
 
 ## bench: the budgets, on SQLite and on PostgreSQL, with the floor of the same run;
 ##        make bench ARGS=-quick for a first impression
