@@ -25,7 +25,7 @@ const tokenKeep = 25 * time.Hour
 
 const grantColumns = `grants.id, grants.client_id, grants.user_id, grants.session_id, grants.connector_id, grants.subject,
 	grants.scopes, grants.audience, grants.nonce, grants.auth_time, grants.methods, grants.issued_at, grants.support_code,
-	grants.generation, grants.rotated_at, grants.idle_until, grants.expires_at, grants.revoked_at, grants.terms`
+	grants.generation, grants.rotated_at, grants.idle_until, grants.expires_at, grants.revoked_at, grants.terms, grants.bound_to`
 
 // beside is what the gate must look at beside the grant. It is read by the very
 // statement that reads or changes the grant.
@@ -102,6 +102,7 @@ func (r *knownRow) ofGrant() []any {
 		&a.ID, &a.ClientID, &a.UserID, &a.SessionID, &a.ConnectorID, &a.Subject,
 		&r.scopes, document{&a.Audience}, &a.Nonce, (*instant)(&a.AuthTime), document{&a.Methods}, (*instant)(&a.IssuedAt), &a.SupportCode,
 		&f.Generation, (*instant)(&f.RotatedAt), (*instant)(&f.IdleUntil), (*instant)(&f.ExpiresAt), (*instant)(&r.known.RevokedAt), document{&a.Terms},
+		&r.known.BoundTo,
 	}
 }
 

@@ -52,13 +52,14 @@ func (t *Tenant) Redeem(ctx context.Context, p grant.Proof, f grant.Family, now 
 			rotated_at = CASE WHEN offline THEN $6 ELSE rotated_at END,
 			idle_until = CASE WHEN offline THEN $7 ELSE idle_until END,
 			expires_at = CASE WHEN offline THEN $8 ELSE expires_at END,
-			purge_at   = CASE WHEN offline AND $9 > purge_at THEN $9 ELSE purge_at END
+			purge_at   = CASE WHEN offline AND $9 > purge_at THEN $9 ELSE purge_at END,
+			bound_to   = CASE WHEN $12 <> '' THEN $12 ELSE bound_to END
 		WHERE tenant_id = $1 AND code_hash = $2 AND client_id = $3 AND redirect_uri = $4 AND challenge = $5
 			AND redeemed_at IS NULL AND revoked_at IS NULL AND attempts < $10 AND code_expires_at > $6
 			AND (bound_to = '' OR bound_to = $11)
 		RETURNING `+grantColumns+`, `+besideSelects,
 		t.id, given.Hash, given.ClientID, given.RedirectURI, given.challenge, instant(now),
-		instant(f.IdleUntil), instant(f.ExpiresAt), instant(f.ExpiresAt.Add(tokenKeep)), grant.MaxAttempts, given.BoundTo,
+		instant(f.IdleUntil), instant(f.ExpiresAt), instant(f.ExpiresAt.Add(tokenKeep)), grant.MaxAttempts, given.BoundTo, given.Holder,
 	).Scan(r.into()...)
 	switch {
 	case isNone(err):

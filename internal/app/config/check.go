@@ -25,6 +25,7 @@ func (s *Settings) check(l *loader) {
 	checkIssuer(s, l.Findings)
 	checkDrain(s, l.Findings)
 	checkTLS(s.TLSCertFile, s.TLSKeyFile, l.Findings)
+	checkMutual(s, l.Findings)
 	l.keySecrets(s.KeySecrets, s.DB)
 	checkExpiry(s.Expiry, l.Findings)
 	checkKeys(s.Keys, l.Findings)
@@ -70,12 +71,46 @@ func checkAddresses(f *strict.Findings, all ...address) {
 		n, perr := strconv.ParseUint(port, 10, 16)
 		bad := err != nil || perr != nil || strconv.FormatUint(n, 10) != port
 		switch {
-		case one.value == "" && (one.path == "admin_listen" || one.path == "metrics_listen"):
-		case bad && (one.path == "admin_listen" || one.path == "metrics_listen"):
+		case one.value == "" && optional(one.path):
+		case bad && optional(one.path):
 			f.Add(one.path, "must be host:port, such as 127.0.0.1:5558, or off")
 		case bad:
 			f.Add(one.path, "must be host:port, such as 127.0.0.1:5556")
 		}
+	}
+}
+
+// optional reports whether a listener can be off.
+func optional(path string) bool { return path != "listen" && path != "demo_listen" }
+
+// checkMutual looks at where clients show their certificates.
+func checkMutual(s *Settings, f *strict.Findings) {
+	s.MTLSListen = orOff(s.MTLSListen)
+	checkAddresses(f, address{"mtls_listen", s.MTLSListen})
+	u, err := url.Parse(s.MTLSURL)
+	switch {
+	case s.MTLSURL == "" && s.MTLSListen != "":
+		f.Add("mtls_url", "is not set: it is the https URL at which clients reach mtls_listen")
+	case s.MTLSURL != "" && (err != nil || u.Scheme != "https" || u.Host == "" || s.MTLSURL != "https://"+u.Host || strings.ToLower(u.Host) != u.Host):
+		f.Add("mtls_url", "must be https:// with a host, and a port if need be, such as https://mtls.example.com")
+	case s.MTLSURL != "" && s.MTLSListen == "" && s.ForwardedCertificatesSecret == "":
+		f.Add("mtls_url", "leads to nothing: set mtls_listen, or forwarded_certificates_secret for a proxy that hands certificates on")
+	}
+	if issuer, err := url.Parse(s.Issuer); err == nil && u != nil && u.Host != "" && u.Host == issuer.Host {
+		f.Add("mtls_url", "is the host of the issuer, where browsers would be asked for certificates: take another host or port")
+	}
+	if s.MTLSListen != "" && s.TLSCertFile == "" {
+		f.Add("mtls_listen", "needs tls_cert_file and tls_key_file: certificates are shown in TLS alone")
+	}
+	switch secret := s.ForwardedCertificatesSecret; {
+	case secret == "":
+	case len(s.TrustedProxies) == 0:
+		f.Add("forwarded_certificates_secret", "is for the proxies of trusted_proxies, of which there are none")
+	case len(secret) < 32:
+		f.Add("forwarded_certificates_secret", "must have at least 32 characters, at random: whoever guesses it can be any client")
+	}
+	if s.MTLSCAFile != "" && s.MTLSListen == "" && s.ForwardedCertificatesSecret == "" {
+		f.Add("mtls_ca_file", "is of no use without mtls_listen or forwarded_certificates_secret: nobody can show a certificate")
 	}
 }
 

@@ -51,6 +51,16 @@ type Settings struct {
 	TLSKeyFile string `yaml:"tls_key_file"`
 	// The networks whose X-Forwarded-For header is believed. It tells the address of a browser, nothing else.
 	TrustedProxies []netip.Prefix `yaml:"trusted_proxies"`
+	// The address that the server listens on for clients that show a certificate (mutual TLS), as host:port; off for none. It speaks TLS with tls_cert_file.
+	MTLSListen string `yaml:"mtls_listen" default:"off"`
+	// The https URL, without a path, at which clients reach mtls_listen, or a proxy that asks for certificates and hands them on. It stands for the scheme and host of the issuer.
+	MTLSURL string `yaml:"mtls_url" format:"uri"`
+	// The certificates in PEM of the authorities that vouch for clients of the method tls_client_auth. Without it there are no such clients.
+	MTLSCAFile string `yaml:"mtls_ca_file"`
+	// The secret by which a proxy of trusted_proxies shows, in the header Dex-Proxy-Secret, that the certificate it hands on in Client-Cert (RFC 9440) is that of the client. Without it no such certificate is believed.
+	ForwardedCertificatesSecret secret.Value `yaml:"forwarded_certificates_secret"`
+	// DPoP proofs must hold a nonce of ours, so that none can be made before its time; it costs each client a second request now and then.
+	DPoPNonces bool `yaml:"dpop_nonces"`
 	// Private networks that connectors may reach. With no_db this machine may be reached without being listed.
 	OutboundAllowPrivate []netip.Prefix `yaml:"outbound_allow_private"`
 

@@ -22,6 +22,7 @@ import (
 	"dex/internal/domain/grant"
 	"dex/internal/domain/key"
 	"dex/internal/domain/mint"
+	"dex/internal/domain/proof"
 	"dex/internal/domain/tenant"
 	"dex/internal/flow/account"
 	"dex/internal/flow/authorize"
@@ -100,6 +101,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		t, clk       = p.tenant, w.db.Clock()
 		lifetimes    = lifetimes(w.settings)
 		cookies      = s.cookies()
+		proofs       = &proof.Desk{Bases: w.bases(s), Store: t, Nonces: w.nonces(s), Clock: clk}
 		desk         = grant.Desk{Tenants: t, Clients: t, Connectors: p.roster, Clock: clk}
 		attempts     = carry.Jar[grant.Request]{Box: w.keys.Box(s.purpose("attempt")), Cookies: cookies, Name: "dex_attempt_"}
 		minter       = &mint.Mint{Issuer: issuer, Signer: p.ring, Lifetimes: lifetimes}
@@ -147,12 +149,12 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		Issuer: issuer, Base: base, DemoURL: w.demoURL(s), Sessions: t, Cookies: cookies, Pages: pages, Clock: clk,
 	}).Routes(mux, onError)
 	(&token.Handler{
-		Issuer: issuer, Lifetimes: lifetimes, Clients: t, Grants: t, Desk: desk,
+		Issuer: issuer, Lifetimes: lifetimes, Clients: t, Grants: t, Desk: desk, Proofs: proofs,
 		Mint: minter, Refresh: refresh, Ring: p.ring, Clock: clk, Types: types,
 		Devices: t, UserCodes: userCodes, Meter: w.meter(s.id),
 	}).Routes(mux)
 	(&userinfo.Handler{
-		Issuer: issuer, Clients: t, Grants: t, Desk: desk, Ring: p.ring, Clock: clk,
+		Issuer: issuer, Clients: t, Grants: t, Desk: desk, Proofs: proofs, Ring: p.ring, Clock: clk,
 	}).Routes(mux)
 	documents := &discovery.Handler{
 		Issuer: issuer, Offer: w.offer(types), Locales: pages.Languages(),

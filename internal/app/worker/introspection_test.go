@@ -348,7 +348,6 @@ func TestUserinfo(t *testing.T) {
 		{"without a space", call{method: "GET", headers: [][2]string{header("Bearer" + token)}}, 401},
 		{"under another scheme", call{method: "GET", headers: [][2]string{header("Token " + token)}}, 401},
 		{"as the password of Basic", call{method: "GET", headers: [][2]string{basic("app", token)}}, 401},
-		{"as DPoP", call{method: "GET", headers: [][2]string{header("DPoP " + token)}}, 401},
 		{"the scheme alone", call{method: "GET", headers: [][2]string{header("Bearer")}}, 400},
 		{"in JSON", call{bare: true, headers: [][2]string{{"Content-Type", "application/json"}}, body: `{"access_token":"` + token + `"}`}, 415},
 		{"by PUT", call{method: "PUT", headers: [][2]string{bearer(token)}}, 405},

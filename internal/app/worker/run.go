@@ -44,7 +44,11 @@ func Run(ctx context.Context, s *config.Settings, out, logTo io.Writer) error {
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	w, err := New(s, Options{Log: log, Admin: admin, AdminAddress: adminAddress(s, admin), Metrics: measured, Terminal: process.Terminal(out)})
+	mutual, err := listenForCertificates(ctx, s)
+	if err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	w, err := New(s, Options{Log: log, Admin: admin, AdminAddress: adminAddress(s, admin), Metrics: measured, Mutual: mutual, Terminal: process.Terminal(out)})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}

@@ -44,6 +44,7 @@ type Options struct {
 	AdminRate    api.Rate     // of its callers; zero is its default
 	Terminal     io.Writer    // where whoever installs dex looks; nil if nobody does
 	Metrics      net.Listener // where metrics are asked for; nil for none
+	Mutual       net.Listener // where clients are asked for certificates; nil for none
 
 	After func(d time.Duration) <-chan time.Time // instead of this machine's time, while the server leaves
 }
@@ -125,7 +126,7 @@ func (w *Worker) Serve(told context.Context, listener net.Listener) error {
 		w.leave(told, ctx)
 		shut()
 	})
-	failed := make(chan error, 3)
+	failed := make(chan error, 4)
 	beside.Go(func() {
 		err := w.waiting.Until(ctx, w.log, w.assemble)
 		switch {
@@ -147,6 +148,15 @@ func (w *Worker) Serve(told context.Context, listener net.Listener) error {
 	if w.options.Metrics != nil {
 		beside.Go(func() {
 			if err := w.metrics.Serve(ctx, w.options.Metrics, w.log); err != nil && ctx.Err() == nil {
+				failed <- err
+				stop()
+			}
+		})
+	}
+	if w.options.Mutual != nil {
+		operators.Go(func() {
+			err := httpx.Serve(open, w.options.Mutual, httpx.NewServer(w.Handler(), w.log), drain)
+			if err != nil && open.Err() == nil {
 				failed <- err
 				stop()
 			}
@@ -260,8 +270,9 @@ func (w *Worker) prepare(ctx context.Context) error {
 
 // Handler answers requests, from the first moment on.
 func (w *Worker) Handler() http.Handler {
-	var h http.Handler = http.HandlerFunc(w.dispatch)
+	h := w.aside(http.HandlerFunc(w.dispatch))
 	h = httpx.PlainPath(h)
+	h = httpx.RealCertificates(h, httpx.Forwarding{Proxies: w.settings.TrustedProxies, Secret: w.settings.ForwardedCertificatesSecret})
 	h = httpx.Headers(h, w.home.secure())
 	h = httpx.Log(h, w.log)
 	return httpx.RealAddr(h, httpx.Proxies(w.settings.TrustedProxies))

@@ -1,6 +1,7 @@
 package workertest
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/base64"
@@ -23,6 +24,9 @@ type Client struct {
 
 	ID, Secret, RedirectURI string
 	Verifier                string // of PKCE, for the requests to come
+
+	Key   crypto.Signer // with which it proves each of its requests by DPoP; nil if it does not
+	Nonce string        // that its proofs hold
 }
 
 // Client returns a client of [BaseConfig] by its id.
@@ -153,6 +157,7 @@ func (c *Client) Send(path string, form url.Values) *Answer {
 	if c.Secret != "" && c.ID != "post" {
 		req.SetBasicAuth(url.QueryEscape(c.ID), url.QueryEscape(c.Secret))
 	}
+	c.prove(req, "")
 	return c.agent.Do(req)
 }
 
@@ -246,5 +251,9 @@ func (c *Client) Userinfo(token string) *Answer {
 	c.t.Helper()
 	req := c.agent.request(http.MethodGet, "/userinfo", "")
 	req.Header.Set("Authorization", "Bearer "+token)
+	if c.Key != nil {
+		req.Header.Set("Authorization", "DPoP "+token)
+	}
+	c.prove(req, token)
 	return c.agent.Do(req)
 }

@@ -40,6 +40,7 @@ type Server struct {
 	transport *http.Transport
 	operators *http.Client // for the administrators' API
 	address   string       // of the listener
+	mutual    string       // the address of the listener that asks for certificates
 }
 
 // Options change what [Start] starts.
@@ -59,6 +60,9 @@ type Options struct {
 	Issuer string
 	Kinds  []connector.Kind
 	Log    *slog.Logger
+	// Mutual adds a listener that asks clients for certificates, reached at [MutualURL].
+	// The issuer must be one of https.
+	Mutual bool
 	// AdminRate is how much one operator may ask of the administrators' API; zero is
 	// as much as a test likes.
 	AdminRate api.Rate
@@ -106,8 +110,11 @@ func Start(t testing.TB, o Options) *Server {
 		s.URL = o.Issuer
 	}
 	// The address of the issuer leads to this server for whoever uses its transport.
-	s.transport.DialContext = func(ctx context.Context, network, _ string) (net.Conn, error) {
+	s.transport.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 		var d net.Dialer
+		if s.mutual != "" && strings.HasPrefix("https://"+address, MutualURL) {
+			return d.DialContext(ctx, network, s.mutual)
+		}
 		return d.DialContext(ctx, network, s.address)
 	}
 	if o.AdminRate == (api.Rate{}) {
@@ -145,11 +152,31 @@ func Start(t testing.TB, o Options) *Server {
 		server.Start()
 	}
 	t.Cleanup(server.Close)
+	if o.Mutual {
+		s.mutual = s.askForCertificates(t)
+	}
 	operators := &httptest.Server{Listener: beside, Config: &http.Server{Handler: s.Worker.AdminHandler()}}
 	operators.Start()
 	t.Cleanup(operators.Close)
 	s.operators = operators.Client()
 	return s
+}
+
+// mutualConfig are the settings of a server that asks clients for certificates.
+const mutualConfig = `
+mtls_url: ` + MutualURL + `
+forwarded_certificates_secret: dex tests dex tests dex tests dex tests
+trusted_proxies: [192.0.2.0/24]
+`
+
+// askForCertificates opens a listener that asks clients for certificates.
+func (s *Server) askForCertificates(t testing.TB) string {
+	t.Helper()
+	mutual := httptest.NewUnstartedServer(s.Worker.Handler())
+	mutual.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
+	mutual.StartTLS()
+	t.Cleanup(mutual.Close)
+	return mutual.Listener.Addr().String()
 }
 
 // Address is where the server listens, whatever its issuer is called.
@@ -200,6 +227,9 @@ func Settings(t testing.TB, issuer string, o Options) *config.Settings {
 	text := fmt.Sprintf("issuer: %s\nkey_secrets: [\"ZGV4IHRlc3RzIGRleCB0ZXN0cyBkZXggdGVzdHMgMTI=\"]\ndb: sqlite:unused\n", issuer)
 	if !o.Bare {
 		text += strings.Replace(BaseConfig, "users:\n", strings.TrimLeft(o.Clients, "\n")+"users:\n", 1)
+	}
+	if o.Mutual {
+		text += mutualConfig
 	}
 	file := filepath.Join(t.TempDir(), "dex.yaml")
 	if err := os.WriteFile(file, []byte(text+o.Config), 0o600); err != nil {

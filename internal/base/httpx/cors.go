@@ -22,7 +22,7 @@ func Preflight(w http.ResponseWriter, r *http.Request, methods string, allowed f
 		if ok {
 			h.Set("Access-Control-Allow-Origin", origin)
 			h.Set("Access-Control-Allow-Methods", methods)
-			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type")
+			h.Set("Access-Control-Allow-Headers", "Authorization, Content-Type, DPoP")
 			h.Set("Access-Control-Max-Age", "600")
 		}
 	}
@@ -37,5 +37,8 @@ func AllowOrigin(w http.ResponseWriter, r *http.Request, allowed []string) {
 	h.Add("Vary", "Origin")
 	if origin := r.Header.Get("Origin"); origin != "" && slices.Contains(allowed, origin) {
 		h.Set("Access-Control-Allow-Origin", origin)
+		// What a page has to read to try again with the nonce that it lacked, RFC 9449
+		// section 8.
+		h.Set("Access-Control-Expose-Headers", "DPoP-Nonce, WWW-Authenticate")
 	}
 }

@@ -1,6 +1,9 @@
 package route
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // all are the routes of the public server.
 var all = []string{
@@ -19,3 +22,9 @@ func Reserved(part string) bool {
 	}
 	return false
 }
+
+// forClients are the routes that clients come to by themselves, without a browser.
+var forClients = []string{Token, DeviceRequest, Userinfo, Revoke, Introspect}
+
+// IsForClients reports whether a route is one that clients come to by themselves.
+func IsForClients(r string) bool { return slices.Contains(forClients, r) }

@@ -41,20 +41,13 @@ type Terms struct {
 	Resources []string             `json:"resources,omitempty"`             // that access tokens are for, RFC 8707
 	Details   json.RawMessage      `json:"authorization_details,omitempty"` // that were granted, RFC 9396
 	ACR       []string             `json:"acr,omitempty"`                   // any of which was asked for
-	Binding   Binding              `json:"cnf,omitzero"`
+	Binding   oauth.Binding        `json:"cnf,omitzero"`
 	Actor     *Actor               `json:"act,omitempty"`
 }
 
 // IsZero reports whether the terms say nothing.
 func (t Terms) IsZero() bool {
-	return t.Claims == nil && len(t.Resources) == 0 && len(t.Details) == 0 && len(t.ACR) == 0 && t.Binding == (Binding{}) && t.Actor == nil
-}
-
-// Binding is the key whose holder alone may use a token, as the claim "cnf" says it.
-// Its zero value is a bearer token.
-type Binding struct {
-	JKT string `json:"jkt,omitempty"`      // SHA-256 thumbprint of a JWK, RFC 9449 section 6.1
-	X5T string `json:"x5t#S256,omitempty"` // SHA-256 of a certificate, RFC 8705 section 3.1
+	return t.Claims == nil && len(t.Resources) == 0 && len(t.Details) == 0 && len(t.ACR) == 0 && t.Binding == (oauth.Binding{}) && t.Actor == nil
 }
 
 // Actor is who acts on behalf of the subject, RFC 8693 section 4.1, and on whose
@@ -91,6 +84,7 @@ type Proof struct {
 	RedirectURI string
 	Verifier    string
 	BoundTo     string // the thumbprint of the key that was proven; empty if none was
+	Holder      string // whoever proves this alone may refresh what comes of it; empty: the client
 }
 
 // Family is the chain of refresh tokens of one authorization: one row, whatever
@@ -107,6 +101,7 @@ type Family struct {
 type Known struct {
 	Authorization Authorization
 	Family        Family
+	BoundTo       string    // whoever proves this alone may refresh it, if the client is public
 	RevokedAt     time.Time // zero if it is not revoked
 	User          *user.User
 	Identity      *user.Identity

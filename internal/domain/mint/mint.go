@@ -52,7 +52,7 @@ func (m *Mint) Tokens(p grant.Permit, c client.Client, profile *user.Profile, no
 	}
 	answer := oauth.TokenResponse{
 		AccessToken: access,
-		TokenType:   oauth.TokenTypeBearer,
+		TokenType:   a.Terms.Binding.TokenType(),
 		ExpiresIn:   oauth.Seconds(ttl / time.Second),
 		Scope:       a.Scopes.String(),
 	}
@@ -84,6 +84,8 @@ func (m *Mint) accessClaims(a grant.Authorization, now time.Time, ttl time.Durat
 		ClientID: a.ClientID,
 		Scope:    a.Scopes.String(),
 		GrantID:  a.ID,
+
+		Confirmation: a.Terms.Binding,
 	}
 	if a.UserID != "" {
 		claims.AuthTime, claims.ACR, claims.AMR = jose.DateOf(a.AuthTime), credential.Class(a.Methods), references(a.Methods)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"dex/internal/protocol/jose"
+	"dex/internal/protocol/oauth"
 )
 
 // AccessClaims are the claims of one of our access tokens, RFC 9068 section 2.2. It
@@ -20,6 +21,8 @@ type AccessClaims struct {
 	AuthTime jose.NumericDate `json:"auth_time,omitempty"`
 	ACR      string           `json:"acr,omitempty"`
 	AMR      []string         `json:"amr,omitempty"`
+	// Confirmation is the key whose holder alone may use it, RFC 7800 section 3.1.
+	Confirmation oauth.Binding `json:"cnf,omitzero"`
 }
 
 // KeyFinder returns the keys that a signature may have been made with.

@@ -11,6 +11,7 @@ import (
 	"dex/internal/domain/client"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/mint"
+	"dex/internal/domain/proof"
 	"dex/internal/domain/tenant"
 	"dex/internal/protocol/oauth"
 )
@@ -37,6 +38,7 @@ func (g AuthorizationCode) Redeem(ctx context.Context, c client.Client, req oaut
 	now := g.Clock.Now()
 	known, outcome, err := g.Grants.Redeem(ctx, grant.Proof{
 		Hash: req.Code.Hash(), ClientID: c.ID, RedirectURI: req.RedirectURI, Verifier: req.Verifier,
+		BoundTo: req.Binding.JKT, Holder: proof.Holder(c, req.Binding),
 	}, newFamily(g.Lifetimes, now), now)
 	if err != nil {
 		return Entitlement{}, err

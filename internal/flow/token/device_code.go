@@ -8,6 +8,7 @@ import (
 	"dex/internal/base/secret"
 	"dex/internal/domain/client"
 	"dex/internal/domain/grant"
+	"dex/internal/domain/proof"
 	"dex/internal/domain/tenant"
 	"dex/internal/protocol/oauth"
 )
@@ -47,7 +48,9 @@ func (g DeviceCode) Redeem(ctx context.Context, c client.Client, req oauth.Token
 	if standing != grant.Approved {
 		return Entitlement{}, standings[standing]
 	}
-	known, outcome, err := g.Grants.Redeem(ctx, grant.Proof{Hash: req.DeviceCode.Hash(), ClientID: c.ID}, newFamily(g.Lifetimes, now), now)
+	known, outcome, err := g.Grants.Redeem(ctx, grant.Proof{
+		Hash: req.DeviceCode.Hash(), ClientID: c.ID, BoundTo: req.Binding.JKT, Holder: proof.Holder(c, req.Binding),
+	}, newFamily(g.Lifetimes, now), now)
 	if err != nil {
 		return Entitlement{}, err
 	}

@@ -14,6 +14,7 @@ import (
 	"dex/internal/domain/client"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/mint"
+	"dex/internal/domain/proof"
 	"dex/internal/domain/role"
 	"dex/internal/domain/tenant"
 	"dex/internal/domain/user"
@@ -52,6 +53,9 @@ func (g RefreshToken) Redeem(ctx context.Context, c client.Client, req oauth.Tok
 	known, verdict, err := g.present(ctx, c, t)
 	if err != nil {
 		return Entitlement{}, err
+	}
+	if c.Public && known.BoundTo != "" && known.BoundTo != proof.Holder(c, req.Binding) {
+		return Entitlement{}, invalidGrant(errors.New("the refresh token is bound to another key"))
 	}
 	scopes, err := narrow(known.Authorization.Scopes, req)
 	if err != nil {

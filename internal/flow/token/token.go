@@ -22,6 +22,7 @@ import (
 	"dex/internal/domain/grant"
 	"dex/internal/domain/key"
 	"dex/internal/domain/mint"
+	"dex/internal/domain/proof"
 	"dex/internal/domain/tenant"
 	"dex/internal/domain/user"
 	"dex/internal/protocol/oauth"
@@ -34,6 +35,7 @@ type Handler struct {
 	Clients   client.Store
 	Grants    grant.Store
 	Desk      grant.Desk
+	Proofs    *proof.Desk
 	Mint      *mint.Mint
 	Refresh   mint.RefreshTokens
 	Ring      *key.Ring
@@ -126,11 +128,14 @@ func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, a *asked) err
 		return err
 	}
 	a.grantType = g.Type()
+	if req.Binding, err = h.bind(w, r, c); err != nil {
+		return err
+	}
 	e, err := g.Redeem(r.Context(), c, req)
 	if err != nil {
 		return err
 	}
-	answer, err := h.Mint.Tokens(e.Permit, c, e.Profile, h.Clock.Now())
+	answer, err := h.Mint.Tokens(e.Permit.BoundTo(req.Binding), c, e.Profile, h.Clock.Now())
 	if err != nil {
 		return err
 	}
@@ -138,6 +143,20 @@ func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, a *asked) err
 		answer.RefreshToken = string(h.Refresh.Token(e.Refresh))
 	}
 	return httpx.WriteJSON(w, http.StatusOK, answer)
+}
+
+// bind returns the keys that what comes of a token request is bound to. No grant is
+// asked, so that none can forget to.
+func (h *Handler) bind(w http.ResponseWriter, r *http.Request, c client.Client) (oauth.Binding, error) {
+	shown := proof.Shown{DPoP: r.Header.Values("DPoP"), Certificates: httpx.Certificates(r), Method: r.Method, Path: route.Token}
+	if nonce := h.Proofs.Nonce(shown); nonce != "" {
+		w.Header().Set("DPoP-Nonce", nonce)
+	}
+	proven, err := h.Proofs.Prove(r.Context(), shown)
+	if err != nil {
+		return proven, err
+	}
+	return proof.Bind(c, proven)
 }
 
 func (h *Handler) grantFor(c client.Client, grantType string) (Grant, error) {

@@ -4,7 +4,6 @@ package userinfo
 
 import (
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
 
@@ -16,6 +15,7 @@ import (
 	"dex/internal/domain/grant"
 	"dex/internal/domain/key"
 	"dex/internal/domain/mint"
+	"dex/internal/domain/proof"
 	"dex/internal/protocol/oauth"
 )
 
@@ -25,6 +25,7 @@ type Handler struct {
 	Clients client.Store
 	Grants  grant.Store
 	Desk    grant.Desk
+	Proofs  *proof.Desk
 	Ring    *key.Ring
 	Clock   clock.Clock
 }
@@ -39,16 +40,23 @@ func (h *Handler) Routes(mux *http.ServeMux) {
 // serve answers with the claims that the access token's scopes stand for.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Pragma", "no-cache")
-	token, err := bearer(w, r)
+	shown := proof.Shown{DPoP: r.Header.Values("DPoP"), Certificates: httpx.Certificates(r), Method: r.Method, Path: route.Userinfo}
+	if nonce := h.Proofs.Nonce(shown); nonce != "" {
+		w.Header().Set("DPoP-Nonce", nonce)
+	}
+	token, err := presented(w, r)
 	if err != nil {
 		return err
 	}
-	claims, err := mint.ReadAccessToken(token, h.Issuer, h.Ring.Find, h.Clock.Now())
+	claims, err := mint.ReadAccessToken(token.Token, h.Issuer, h.Ring.Find, h.Clock.Now())
 	if err != nil || claims.GrantID == "" {
 		return invalidToken(err)
 	}
 	ctx := r.Context()
 	httpx.Annotate(ctx, slog.String("client", claims.ClientID))
+	if err := h.Proofs.Admit(ctx, shown, token, claims.Confirmation); err != nil {
+		return err
+	}
 	c, err := h.Clients.Client(ctx, claims.ClientID)
 	if fault.Is(err, fault.NotFound) {
 		return invalidToken(err)
@@ -83,17 +91,17 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	return httpx.WriteJSON(w, http.StatusOK, answer)
 }
 
-// bearer returns the access token of a request: from its header or, with POST, from
+// presented returns the access token of a request: from its header or, with POST, from
 // its body. RFC 6750 section 2; never from the address.
-func bearer(w http.ResponseWriter, r *http.Request) (string, error) {
+func presented(w http.ResponseWriter, r *http.Request) (oauth.Presented, error) {
 	if r.Method == http.MethodGet || len(r.Header.Values("Content-Type")) == 0 {
-		return oauth.ParseBearer(r.Header.Values("Authorization"))
+		return oauth.ParseAccessToken(r.Header.Values("Authorization"))
 	}
 	form, err := httpx.ReadForm(w, r, httpx.DefaultFormLimit)
 	if err != nil {
-		return "", err
+		return oauth.Presented{}, err
 	}
-	return oauth.ParseBearerForm(r.Header.Values("Authorization"), form)
+	return oauth.ParseAccessTokenForm(r.Header.Values("Authorization"), form)
 }
 
 func invalidToken(cause error) error {
@@ -108,14 +116,13 @@ func (h *Handler) preflight(w http.ResponseWriter, r *http.Request) error {
 func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.Is(err, oauth.ErrNoToken) {
 		// Whoever did not know that a token is needed is told no more than that.
-		w.Header().Set("WWW-Authenticate", `Bearer realm="dex"`)
+		challenge(w, r, nil)
 		w.WriteHeader(http.StatusUnauthorized)
 		return
 	}
 	told, status := translate(err)
 	if status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusBadRequest {
-		w.Header().Set("WWW-Authenticate",
-			fmt.Sprintf(`Bearer realm="dex", error="%s", error_description="%s"`, told.Code, told.Description))
+		challenge(w, r, told)
 	}
 	if status == http.StatusServiceUnavailable {
 		w.Header().Set("Retry-After", "1")
@@ -125,9 +132,14 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
+// challenge says how a request has to be made.
+func challenge(w http.ResponseWriter, r *http.Request, told *oauth.Error) {
+	w.Header()["Www-Authenticate"] = oauth.Challenges(r.Header.Values("Authorization"), told)
+}
+
 func translate(err error) (*oauth.Error, int) {
 	if told, ok := errors.AsType[*oauth.Error](err); ok {
-		return told, told.Status()
+		return told, told.ResourceStatus()
 	}
 	switch fault.Of(err) {
 	case fault.Invalid:

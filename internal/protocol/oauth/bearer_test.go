@@ -20,6 +20,7 @@ func TestParseBearer(t *testing.T) {
 		{name: "one that is longer", header: []string{"Bearer " + strings.Repeat("x", MaxToken+1)}},
 		{name: "no header", none: true},
 		{name: "another scheme", header: []string{"Basic YXBwOng="}, none: true},
+		{name: "the scheme of tokens that are bound", header: []string{"DPoP abc"}, none: true},
 		{name: "a scheme that begins alike", header: []string{"BearerX abc"}, none: true},
 		{name: "an empty header", header: []string{""}, none: true},
 		{name: "a token alone", header: []string{"abc"}, none: true},
@@ -58,9 +59,14 @@ func TestATokenMayBeInTheBody(t *testing.T) {
 		header []string
 		body   url.Values
 		want   string
+		dpop   bool
 		none   bool
 	}{
 		{name: "in the header", header: []string{"Bearer abc"}, want: "abc"},
+		{name: "bound to a key", header: []string{"DPoP abc"}, want: "abc", dpop: true},
+		{name: "bound to a key, in other letters", header: []string{"dpop abc"}, want: "abc", dpop: true},
+		{name: "bound to a key, malformed", header: []string{"DPoP a b"}},
+		{name: "bound to a key and in the body", header: []string{"DPoP abc"}, body: url.Values{"access_token": {"abc"}}},
 		{name: "in the body", body: url.Values{"access_token": {"abc"}}, want: "abc"},
 		{name: "in neither", none: true},
 		{name: "empty in the body", body: url.Values{"access_token": {""}}, none: true},
@@ -70,9 +76,9 @@ func TestATokenMayBeInTheBody(t *testing.T) {
 		{name: "malformed in the body", body: url.Values{"access_token": {"a b"}}},
 		{name: "too long in the body", body: url.Values{"access_token": {strings.Repeat("x", MaxToken+1)}}},
 	} {
-		got, err := ParseBearerForm(test.header, test.body)
-		if got != test.want || (err == nil) != (test.want != "") || errors.Is(err, ErrNoToken) != test.none {
-			t.Errorf("%s: %q, error %v", test.name, got, err)
+		got, err := ParseAccessTokenForm(test.header, test.body)
+		if got != (Presented{Token: test.want, DPoP: test.dpop}) || (err == nil) != (test.want != "") || errors.Is(err, ErrNoToken) != test.none {
+			t.Errorf("%s: %+v, error %v", test.name, got, err)
 		}
 	}
 }

@@ -102,6 +102,15 @@ func (e *Error) Status() int {
 	}
 }
 
+// ResourceStatus returns the HTTP status of an answer of a resource server, where a
+// proof that does not hold is as good as no token (RFC 9449, section 7.1).
+func (e *Error) ResourceStatus() int {
+	if e.Code == InvalidDPoPProof || e.Code == UseDPoPNonce {
+		return http.StatusUnauthorized
+	}
+	return e.Status()
+}
+
 // Params returns what the client is told in an authorization response
 // (RFC 6749, section 4.1.2.1). State and issuer are the caller's to add.
 func (e *Error) Params() url.Values {

@@ -30,6 +30,9 @@ type TokenRequest struct {
 	AuthReqID    secret.Value
 	Scopes       Scopes
 	ScopesGiven  bool // if not, the client leaves it to what it was granted
+	// Binding is the keys that the sender has proven to hold. It is not read from the
+	// parameters: the endpoint sets it.
+	Binding Binding
 }
 
 // ParseTokenRequest reads a token request (RFC 6749, sections 4.1.3, 4.4.2 and 6).
@@ -83,8 +86,8 @@ func ParseTokenQuery(body url.Values) (TokenQuery, error) {
 	return q, f.done()
 }
 
-// TokenTypeBearer is the token_type of all tokens that we issue: whoever bears
-// one may use it (RFC 6750).
+// TokenTypeBearer is the token_type of tokens that whoever bears them may use
+// (RFC 6750).
 const TokenTypeBearer = "Bearer"
 
 // TokenResponse is a successful answer of the token endpoint (RFC 6749, section
@@ -122,4 +125,7 @@ type IntrospectionResponse struct {
 	SessionID string           `json:"sid,omitempty"`
 	AuthTime  jose.NumericDate `json:"auth_time,omitempty"`
 	ACR       string           `json:"acr,omitempty"`
+	// Confirmation is the key that its presenter has to prove (RFC 9449, section 6.2;
+	// RFC 8705, section 3.2).
+	Confirmation Binding `json:"cnf,omitzero"`
 }

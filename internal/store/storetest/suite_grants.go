@@ -124,13 +124,35 @@ var codePromises = []promise{
 			}
 		}
 	}},
+	{"whoever redeems a code may say who refreshes it", func(_ *testing.T, w *world) {
+		_, s := w.login("zoe")
+		for _, c := range []struct{ bound, proven, holder, want string }{
+			{"", "key", "key", "key"},
+			{"", "key", "", ""},
+			{"key", "key", "", "key"},
+			{"", "", "", ""},
+		} {
+			i := w.unissued(s)
+			i.code.BoundTo = c.bound
+			w.ok(w.keepCode(i))
+			p := i.proof()
+			p.BoundTo, p.Holder = c.proven, c.holder
+			k, outcome, err := w.Redeem(w.ctx, p, w.family(), w.now())
+			w.ok(err)
+			same(w, "the outcome", outcome, grant.Redeemed)
+			same(w, "the holder", k.BoundTo, c.want)
+			k, err = w.Grant(w.ctx, i.ID, "")
+			w.ok(err)
+			same(w, "the holder, read again", k.BoundTo, c.want)
+		}
+	}},
 	{"the terms of a grant come back as they were kept", func(_ *testing.T, w *world) {
 		_, s := w.login("zoe")
 		i := w.unissued(s)
 		i.Terms = grant.Terms{
 			Claims:    &oauth.ClaimsRequest{Userinfo: map[string]*oauth.ClaimRequest{"name": nil, "acr": {Essential: true, Value: []byte(`"1"`)}}},
 			Resources: []string{"https://api.example.com"}, Details: []byte(`[{"type":"payment"}]`), ACR: []string{"1", "2"},
-			Binding: grant.Binding{JKT: "thumbprint"},
+			Binding: oauth.Binding{JKT: "thumbprint"},
 			Actor:   &grant.Actor{Subject: "one", Actor: &grant.Actor{Subject: "two"}},
 		}
 		w.ok(w.keepCode(i))
