@@ -42,15 +42,15 @@ func (c Client) Make() (client.Client, error) {
 		RequestURIs: c.RequestURIs, Resources: c.Resources, DetailsTypes: c.AuthorizationDetailsTypes,
 		RequireSignedRequest: c.RequireSignedRequest, CertificateBound: c.CertificateBoundTokens, DPoPBound: c.DPoPBoundTokens,
 		SubjectType: client.SubjectType(c.SubjectType), SectorURI: c.SectorIdentifierURI,
-		IDTokenEncryption:       client.Encryption{Alg: c.IDTokenEncryptionAlg, Enc: c.IDTokenEncryptionEnc},
+		IDTokenEncryption:       encryption(c.IDTokenEncryptionAlg, c.IDTokenEncryptionEnc),
 		UserinfoAlg:             jose.Algorithm(c.UserinfoAlg),
-		UserinfoEncryption:      client.Encryption{Alg: c.UserinfoEncryptionAlg, Enc: c.UserinfoEncryptionEnc},
+		UserinfoEncryption:      encryption(c.UserinfoEncryptionAlg, c.UserinfoEncryptionEnc),
 		RequestObjectAlg:        jose.Algorithm(c.RequestObjectAlg),
-		RequestObjectEncryption: client.Encryption{Alg: c.RequestObjectEncryptionAlg, Enc: c.RequestObjectEncryptionEnc},
+		RequestObjectEncryption: encryption(c.RequestObjectEncryptionAlg, c.RequestObjectEncryptionEnc),
 		ResponseAlg:             jose.Algorithm(c.ResponseAlg),
-		ResponseEncryption:      client.Encryption{Alg: c.ResponseEncryptionAlg, Enc: c.ResponseEncryptionEnc},
+		ResponseEncryption:      encryption(c.ResponseEncryptionAlg, c.ResponseEncryptionEnc),
 		IntrospectionAlg:        jose.Algorithm(c.IntrospectionAlg),
-		IntrospectionEncryption: client.Encryption{Alg: c.IntrospectionEncryptionAlg, Enc: c.IntrospectionEncryptionEnc},
+		IntrospectionEncryption: encryption(c.IntrospectionEncryptionAlg, c.IntrospectionEncryptionEnc),
 		AccessTokenFormat:       client.TokenFormat(c.AccessTokenFormat),
 		RequireAuthTime:         c.RequireAuthTime, DefaultACR: c.DefaultACRValues, InitiateLoginURI: c.InitiateLoginURI,
 		FrontchannelLogoutURI: c.FrontchannelLogoutURI, FrontchannelLogoutSession: c.FrontchannelLogoutSessionRequired,
@@ -157,3 +157,7 @@ func (u User) accountID() string {
 
 // AccountID returns the id of the account of a user who is declared under an id.
 func AccountID(id string) string { return accountPrefix + strings.TrimPrefix(id, accountPrefix) }
+
+func encryption(alg, enc string) client.Encryption {
+	return client.Encryption{Alg: jose.KeyManagement(alg), Enc: jose.ContentEncryption(enc)}
+}

@@ -109,8 +109,8 @@ type Client struct {
 // Encryption is how something is encrypted for a client or by it, as JWE. Its zero
 // value is not at all.
 type Encryption struct {
-	Alg string `json:"alg,omitempty"` // of the key
-	Enc string `json:"enc,omitempty"` // of the content
+	Alg jose.KeyManagement     `json:"alg,omitempty"`
+	Enc jose.ContentEncryption `json:"enc,omitempty"` // empty: A128CBC-HS256
 }
 
 // SubjectType says whether all clients know a person by one name, OpenID Connect Core

@@ -220,8 +220,8 @@ func (all *conflicts) answers(c Client, d Demands) {
 		switch {
 		case encrypted.by.Enc != "" && encrypted.by.Alg == "":
 			all.add(encrypted.setting+"_alg", "is not set, and %s_enc is: say how the key is encrypted", encrypted.setting)
-		case encrypted.ours && encrypted.by.Alg != "" && len(c.EncryptionKeys) == 0 && c.JWKSURI == "":
-			all.add("jwks", "holds no key to encrypt with, and %s_alg is set: add one with \"use\": \"enc\"", encrypted.setting)
+		case encrypted.ours && encrypted.by.Alg != "" && !c.canEncrypt(encrypted.by.Alg):
+			all.add("jwks", "holds no key to encrypt to with %s, which %s_alg is: add one with \"use\": \"enc\"", encrypted.by.Alg, encrypted.setting)
 		}
 	}
 	if c.SubjectType == SubjectPairwise && c.SectorURI == "" && len(hosts(c.RedirectURIs)) > 1 {
@@ -230,6 +230,13 @@ func (all *conflicts) answers(c Client, d Demands) {
 	if c.DefaultMaxAge != nil && *c.DefaultMaxAge < 0 {
 		all.add("default_max_age", "must not be negative")
 	}
+}
+
+// canEncrypt reports whether there is a key to encrypt to in a way, as far as is known
+// here: what stands at an address of the client is not.
+func (c Client) canEncrypt(alg jose.KeyManagement) bool {
+	_, err := jose.EncryptTo(c.EncryptionKeys, alg)
+	return err == nil || c.JWKSURI != ""
 }
 
 // algorithm notes an algorithm that the profile does not allow.

@@ -37,13 +37,14 @@ type ContentEncryption string
 // The ciphers that we know. All of them authenticate what they encrypt.
 const (
 	A128CBCHS256 ContentEncryption = "A128CBC-HS256"
+	A256CBCHS512 ContentEncryption = "A256CBC-HS512"
 	A128GCM      ContentEncryption = "A128GCM"
 	A256GCM      ContentEncryption = "A256GCM"
 )
 
 var (
 	managements = []KeyManagement{RSAOAEP, RSAOAEP256, ECDHES, ECDHESA128KW, ECDHESA256KW}
-	encryptions = []ContentEncryption{A128CBCHS256, A128GCM, A256GCM}
+	encryptions = []ContentEncryption{A128CBCHS256, A256CBCHS512, A128GCM, A256GCM}
 )
 
 // KeyManagements returns the ways that we know.

@@ -10,6 +10,7 @@ import (
 	"dex/internal/domain/audit"
 	"dex/internal/domain/client"
 	"dex/internal/domain/tenant"
+	"dex/internal/protocol/jose"
 	"dex/internal/protocol/oauth"
 	"dex/internal/store"
 )
@@ -46,6 +47,10 @@ func (w *world) found(f client.Filter, after string, limit int) string {
 var registryPromises = []promise{
 	{"a client that is registered comes back, to operators and to workers", func(_ *testing.T, w *world) {
 		r, value := w.registration("grafana")
+		encryption, err := jose.GenerateKey(jose.EncryptEC)
+		w.ok(err)
+		r.EncryptionKeys = []jose.EncryptionKey{{KID: "e1", Alg: jose.ECDHESA256KW, Public: encryption.Public()}, {Public: encryption.Public()}}
+		r.IDTokenEncryption = client.Encryption{Alg: jose.ECDHESA256KW, Enc: jose.A256GCM}
 		made, err := w.RegisterClient(w.ctx, r, w.by())
 		w.ok(err)
 		same(w, "version", made.Version, 1)
