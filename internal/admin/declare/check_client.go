@@ -90,7 +90,7 @@ func gatherSecrets(c *Client, at string, f *strict.Findings) {
 // method.
 func (c *checker) authentication(of *Client, at string, f *strict.Findings) {
 	gatherSecrets(of, at, f)
-	hasSecret, hasKeys := len(of.Secrets) > 0, f.Given(at+"jwks") || of.JWKSURI != ""
+	hasSecret, hasKeys := len(of.Secrets) > 0, f.Given(at+"jwks") && !onlyEncrypts(of.JWKS) || of.JWKSURI != ""
 	if !f.Given(at + "auth_method") {
 		of.AuthMethod = authMethod(of.Public, hasSecret, hasKeys)
 	}
@@ -108,6 +108,13 @@ func (c *checker) authentication(of *Client, at string, f *strict.Findings) {
 			f.Add(at+"jwks", "%s", err)
 		}
 	}
+}
+
+// onlyEncrypts reports whether all keys of a set are to encrypt to, so that nobody
+// proves anything with them.
+func onlyEncrypts(set strict.Object) bool {
+	keys, encryption, err := client.ParseKeys(set)
+	return err == nil && len(keys) == 0 && len(encryption) > 0
 }
 
 // authMethod is how a client that says nothing of it proves who it is.

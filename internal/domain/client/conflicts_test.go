@@ -40,6 +40,11 @@ func TestSoundClientsHaveNoConflicts(t *testing.T) {
 }
 
 func TestSettingsThatContradictEachOther(t *testing.T) {
+	key, err := jose.GenerateKey(jose.EncryptEC)
+	if err != nil {
+		t.Fatal(err)
+	}
+	elliptic := key.Public()
 	for _, test := range []struct {
 		name   string
 		of     Profile
@@ -112,8 +117,11 @@ func TestSettingsThatContradictEachOther(t *testing.T) {
 		{"content that is encrypted with no key", Standard, func(c *Client) { c.IDTokenEncryption.Enc = "A128GCM" }, "id_token_encryption_alg"},
 		{"encryption for nobody", Standard, func(c *Client) { c.UserinfoEncryption = Encryption{Alg: "RSA-OAEP"} }, "jwks"},
 		{"encryption", Standard, func(c *Client) {
-			c.UserinfoEncryption, c.EncryptionKeys = Encryption{Alg: "RSA-OAEP"}, []jose.EncryptionKey{{}}
+			c.UserinfoEncryption, c.EncryptionKeys = Encryption{Alg: "ECDH-ES"}, []jose.EncryptionKey{{Public: elliptic}}
 		}, ""},
+		{"encryption to a key of another kind", Standard, func(c *Client) {
+			c.UserinfoEncryption, c.EncryptionKeys = Encryption{Alg: "RSA-OAEP"}, []jose.EncryptionKey{{Public: elliptic}}
+		}, "jwks"},
 		{"pairwise subjects of two hosts", Standard, func(c *Client) {
 			c.SubjectType, c.RedirectURIs = SubjectPairwise, []string{"https://a.example/cb", "https://b.example/cb"}
 		}, "sector_identifier_uri"},
