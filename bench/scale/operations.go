@@ -105,6 +105,7 @@ func (d *database) login(ctx context.Context, name string) error {
 		return err
 	}
 	c.Path, c.Session, c.Authorization.SessionID = grant.IssueCode, &known.Session, opened.ID
+	c.ResponseType = oauth.ResponseTypeCode
 	return d.exchange(ctx, c)
 }
 

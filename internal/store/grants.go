@@ -149,7 +149,7 @@ func (r *knownRow) assemble(t *Tenant) (grant.Known, error) {
 
 // KeepCode implements [grant.Store].
 func (t *Tenant) KeepCode(ctx context.Context, p grant.Permit, c grant.Code, steps []audit.Step, startedAt time.Time) error {
-	a, err := p.For(grant.IssueCode)
+	a, err := p.For(grant.IssueCode, grant.IssueTokens)
 	if err != nil {
 		return err
 	}

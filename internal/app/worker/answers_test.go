@@ -103,17 +103,28 @@ func TestEveryAnswerSaysWhoGivesIt(t *testing.T) {
 	})
 }
 
-func TestNoTokenPassesThroughTheBrowser(t *testing.T) {
+func TestNoTokenPassesThroughTheBrowserUnlessTheClientIsRegisteredForIt(t *testing.T) {
 	s := workertest.Start(t, workertest.Options{})
 	for _, id := range []string{"app", "certified", "spa"} {
 		c := s.Client(t, id)
 		for _, responseType := range []string{
-			"token", "id_token", "id_token token", "token id_token", "code token", "code id_token", "id_token code", "code id_token token",
-			"none", "Code", "CODE", "code ", " code", "code code", "code,token", "code+token", "device_code",
+			"token", "none", "Code", "CODE", "code ", " code", "code code", "code,token", "code+token", "device_code",
 		} {
 			t.Run("1.A 11 "+id+" asks for "+responseType, func(t *testing.T) {
 				for way, send := range ways(s.Browser(t)) {
 					isTold(t, s, send(c.AuthorizeParams("response_type", responseType)), c.RedirectURI+"?", "unsupported_response_type", way)
+				}
+			})
+		}
+		for _, responseType := range []string{
+			"id_token", "id_token token", "token id_token", "code token", "code id_token", "id_token code", "code id_token token",
+		} {
+			t.Run("1.A 11 "+id+" asks for "+responseType, func(t *testing.T) {
+				for way, send := range ways(s.Browser(t)) {
+					a := send(c.AuthorizeParams("response_type", responseType))
+					if a.Status != http.StatusSeeOther || a.Fragment("error") != "unauthorized_client" || a.Location().RawQuery != "" {
+						t.Errorf("%s: %d, %q", way, a.Status, a.Header.Get("Location"))
+					}
 				}
 			})
 		}
@@ -128,7 +139,7 @@ func TestAnAnswerComesInAModeThatTheClientMayHave(t *testing.T) {
 	for _, test := range []struct{ id, mode, told string }{
 		{"app", "query", ""}, {"app", "form_post", ""}, {"spa", "query", ""}, {"certified", "query", ""}, {"certified", "form_post", ""}, {"certified", "fragment", ""},
 		{"app", "fragment", "invalid_request"}, {"spa", "fragment", "invalid_request"},
-		{"app", "jwt", "invalid_request"}, {"app", "query.jwt", "invalid_request"}, {"app", "web_message", "invalid_request"}, {"app", "Query", "invalid_request"}, {"app", "form_post ", "invalid_request"},
+		{"app", "fragment.jwt", "invalid_request"}, {"app", "jwt.query", "invalid_request"}, {"app", "web_message", "invalid_request"}, {"app", "Query", "invalid_request"}, {"app", "form_post ", "invalid_request"},
 	} {
 		t.Run(fmt.Sprintf("1.A 13 %s asks for %q", test.id, test.mode), func(t *testing.T) {
 			c := s.Client(t, test.id)

@@ -117,7 +117,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 	)
 	(&authorize.Handler{
 		Issuer: issuer, Base: base, Origin: origin, Lifetimes: lifetimes,
-		Clients: t, Sessions: t, Grants: t, Devices: t, Traces: t, Desk: desk,
+		Clients: t, Sessions: t, Grants: t, Devices: t, Traces: t, Desk: desk, Mint: minter,
 		Jar: attempts, Cookies: cookies, Pages: pages, Clock: clk,
 		Subject: func(hint string) (string, bool) {
 			subject, _, ok := mint.ReadIDTokenHint(hint, issuer, p.ring.Find)

@@ -14,48 +14,52 @@ import (
 // gateMatrix is what is expected of every way to stop, on every way to something
 // of worth in the order of gateWays. "-" lets it pass.
 const gateMatrix = `
-way to stop                | login callback session silent consent remembered | redeem refresh | userinfo in-session | introspect in-session refresh | administer in-session | itself introspect administer | let-in device
-nothing                    | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | -          -          | -      -          - | -      -
-tenant disabled            | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | ig     no         401 | login  ig
-tenant's epoch             | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      no         401 | login  ig
-client disabled            | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | 401        401        | ic     ic         401 | 400    ic
-client disabled by file    | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | 401        401        | ic     ic         401 | 400    ic
-client not declared        | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | 401        401        | ic     ic         401 | 400    ic
-client is another's now    | -     -        -       -      -       -          | ig     ig      | 401      401        | no         no         no      | 401        401        | -      no         401 | -      ig
-codes taken away           | uc    uc       uc      uc     uc      uc         | uc     uc      | -        -          | -          -          -       | -          -          | -      -          - | out    uc
-refresh taken away         | -     -        -       -      -       -          | -      uc      | -        -          | -          -          -       | -          -          | -      -          - | -      -
-itself taken away          | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | -          -          | uc     no         401 | -      -
-redirect URI removed       | 400   400      400     400    400     400        | ig     -       | -        -          | -          -          -       | -          -          | -      -          - | -      -
-scope removed              | is    is       -       -      is      -          | is     is      | 401      401        | no         no         no      | 401        401        | -      -          - | out    is
-own scope removed          | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | -          -          | -      no         - | -      -
-peer trusts nobody         | is    is       is      is     is      is         | is     is      | 401      401        | no         no         no      | 401        401        | -      -          - | out    is
-peer disabled              | is    is       is      is     is      is         | is     is      | 401      401        | no         no         no      | 401        401        | -      -          - | out    is
-peer not declared          | is    is       is      is     is      is         | is     is      | 401      401        | no         no         no      | 401        401        | -      -          - | out    is
-connector disabled         | 404   404      404     lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig
-connector not declared     | 404   404      404     lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig
-connector not accepted     | 403   403      ir      ir     login   ir         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig
-user gone                  | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig
-user disabled              | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig
-user only marked disabled  | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig
-user disabled and enabled  | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig
-user's epoch               | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig
-identity unlinked          | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig
-group not accepted         | ad    ad       ad      ad     ad      ad         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | out    ig
-group taken away           | -     ad       ad      ad     ad      ad         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | out    ig
-session ended              | -     -        login   lr     login   lr         | ig     -       | -        401        | -          no         -       | -          401        | -      -          - | login  ig
-session idle for too long  | -     -        login   lr     login   lr         | ig     -       | -        401        | -          no         -       | -          401        | -      -          - | login  ig
-proof too old              | -     -        login   lr     login   lr         | -      -       | -        -          | -          -          -       | -          -          | -      -          - | -      -
-consent revoked            | -     -        -       -      -       cr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | -      ig
-role taken away            | -     -        -       -      -       -          | ig     -       | 401      401        | no         no         -       | 401        401        | -      -          - | -      ig
-client not trusted         | consent consent consent cr    -       -          | is     is      | 401      401        | no         no         no      | 401        401        | -      -          401 | out    is
-grant revoked              | -     -        -       -      -       -          | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | -      ig
-token revoked              | -     -        -       -      -       -          | -      -       | 401      401        | no         no         -       | 401        401        | -      no         401 | -      -
+way to stop                | login callback session silent consent remembered | redeem refresh | userinfo in-session | introspect in-session refresh | administer in-session | itself introspect administer | let-in device | tokens and-code
+nothing                    | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | -          -          | -      -          - | -      - | -      -
+tenant disabled            | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | ig     no         401 | login  ig | lr     lr
+tenant's epoch             | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      no         401 | login  ig | lr     lr
+client disabled            | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | 401        401        | ic     ic         401 | 400    ic | 400    400
+client disabled by file    | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | 401        401        | ic     ic         401 | 400    ic | 400    400
+client not declared        | 403   403      400     400    400     400        | ic     ic      | 401      401        | ic         ic         ic      | 401        401        | ic     ic         401 | 400    ic | 400    400
+client is another's now    | -     -        -       -      -       -          | ig     ig      | 401      401        | no         no         no      | 401        401        | -      no         401 | -      ig | -      -
+codes taken away           | uc    uc       uc      uc     uc      uc         | uc     uc      | -        -          | -          -          -       | -          -          | -      -          - | out    uc | uc uc
+refresh taken away         | -     -        -       -      -       -          | -      uc      | -        -          | -          -          -       | -          -          | -      -          - | -      - | -      -
+itself taken away          | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | -          -          | uc     no         401 | -      - | -      -
+tokens taken away          | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | -          -          | -      -          - | -      - | uc     uc
+response types taken away  | uc    uc       uc      uc     uc      uc         | -      -       | -        -          | -          -          -       | -          -          | -      -          - | -      - | uc     uc
+redirect URI removed       | 400   400      400     400    400     400        | ig     -       | -        -          | -          -          -       | -          -          | -      -          - | -      - | 400    400
+scope removed              | is    is       -       -      is      -          | is     is      | 401      401        | no         no         no      | 401        401        | -      -          - | out    is | -      -
+own scope removed          | -     -        -       -      -       -          | -      -       | -        -          | -          -          -       | -          -          | -      no         - | -      - | -      -
+peer trusts nobody         | is    is       is      is     is      is         | is     is      | 401      401        | no         no         no      | 401        401        | -      -          - | out    is | is     is
+peer disabled              | is    is       is      is     is      is         | is     is      | 401      401        | no         no         no      | 401        401        | -      -          - | out    is | is     is
+peer not declared          | is    is       is      is     is      is         | is     is      | 401      401        | no         no         no      | 401        401        | -      -          - | out    is | is     is
+connector disabled         | 404   404      404     lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig | lr     lr
+connector not declared     | 404   404      404     lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig | lr     lr
+connector not accepted     | 403   403      ir      ir     login   ir         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig | ir     ir
+user gone                  | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig | lr     lr
+user disabled              | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig | lr     lr
+user only marked disabled  | 403   403      login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig | lr     lr
+user disabled and enabled  | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig | lr     lr
+user's epoch               | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig | lr     lr
+identity unlinked          | -     -        login   lr     login   lr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | login  ig | lr     lr
+group not accepted         | ad    ad       ad      ad     ad      ad         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | out    ig | ad     ad
+group taken away           | -     ad       ad      ad     ad      ad         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | out    ig | ad     ad
+session ended              | -     -        login   lr     login   lr         | ig     -       | -        401        | -          no         -       | -          401        | -      -          - | login  ig | lr     lr
+session idle for too long  | -     -        login   lr     login   lr         | ig     -       | -        401        | -          no         -       | -          401        | -      -          - | login  ig | lr     lr
+proof too old              | -     -        login   lr     login   lr         | -      -       | -        -          | -          -          -       | -          -          | -      -          - | -      - | lr     lr
+login too weak             | -     ur       login   lr     -       lr         | -      -       | -        -          | -          -          -       | -          -          | -      -          - | -      - | lr     lr
+consent revoked            | -     -        -       -      -       cr         | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | -      ig | -      -
+role taken away            | -     -        -       -      -       -          | ig     -       | 401      401        | no         no         -       | 401        401        | -      -          - | -      ig | -      -
+client not trusted         | consent consent consent cr    -       -          | is     is      | 401      401        | no         no         no      | 401        401        | -      -          401 | out    is | cr     cr
+grant revoked              | -     -        -       -      -       -          | ig     ig      | 401      401        | no         no         no      | 401        401        | -      -          - | -      ig | -      -
+token revoked              | -     -        -       -      -       -          | -      -       | 401      401        | no         no         -       | 401        401        | -      no         401 | -      - | -      -
 `
 
 // gateWords are what the short words in the matrix stand for.
 var gateWords = map[string]string{
 	"lr": "login_required", "cr": "consent_required", "ad": "access_denied", "is": "invalid_scope",
 	"uc": "unauthorized_client", "ir": "invalid_request", "ig": "invalid_grant", "ic": "invalid_client", "no": "inactive",
+	"ur": "unmet_authentication_requirements",
 }
 
 // gateStop is one way in which something comes to be stopped.
@@ -88,13 +92,19 @@ var gateStops = []gateStop{
 		w.must(w.s.Tenant.DisableConnector(w.ctx(), "spare", audit.By{At: w.now()})) // and nobody goes by memory
 	}},
 	{"codes taken away", grant.GrantTypeMissing, func(w *gateWorld) {
-		w.apply(`[authorization_code, refresh_token, client_credentials, "urn:ietf:params:oauth:grant-type:device_code"]`, "[client_credentials]")
+		w.apply(`[authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code"]`, "[client_credentials]", `, response_types: [code, "id_token token", "code id_token"]`, "")
 	}},
 	{"refresh taken away", grant.GrantTypeMissing, func(w *gateWorld) {
-		w.apply(`[authorization_code, refresh_token, client_credentials, "urn:ietf:params:oauth:grant-type:device_code"]`, `[authorization_code, client_credentials, "urn:ietf:params:oauth:grant-type:device_code"]`)
+		w.apply(`[authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code"]`, `[authorization_code, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code"]`)
 	}},
 	{"itself taken away", grant.GrantTypeMissing, func(w *gateWorld) {
-		w.apply(`[authorization_code, refresh_token, client_credentials, "urn:ietf:params:oauth:grant-type:device_code"]`, `[authorization_code, refresh_token, "urn:ietf:params:oauth:grant-type:device_code"]`)
+		w.apply(`[authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code"]`, `[authorization_code, refresh_token, implicit, "urn:ietf:params:oauth:grant-type:device_code"]`)
+	}},
+	{"tokens taken away", grant.GrantTypeMissing, func(w *gateWorld) {
+		w.apply("client_credentials, implicit,", "client_credentials,", `, response_types: [code, "id_token token", "code id_token"]`, "")
+	}},
+	{"response types taken away", grant.ResponseTypeMissing, func(w *gateWorld) {
+		w.apply(`response_types: [code, "id_token token", "code id_token"]`, `response_types: [id_token]`)
 	}},
 	{"redirect URI removed", grant.RedirectURIRemoved, func(w *gateWorld) { w.apply(".example.com/cb", ".example.com/moved") }},
 	{"scope removed", grant.ScopeNotAllowed, func(w *gateWorld) { w.apply("[openid, profile,", "[openid,") }},
@@ -155,6 +165,10 @@ var gateStops = []gateStop{
 	}},
 	{"session idle for too long", grant.SessionEnded, func(w *gateWorld) { w.s.Clock.Advance(5 * time.Minute) }},
 	{"proof too old", grant.AuthTooOld, func(w *gateWorld) { w.s.Clock.Advance(61 * time.Second) }},
+	{"login too weak", grant.AuthTooWeak, func(w *gateWorld) {
+		w.raw(`UPDATE sessions SET methods = '["fed"]'`)
+		w.up.Arrive = func(_ context.Context, name string) (connector.Step, error) { return w.up.Vouch(name), nil }
+	}},
 	{"consent revoked", grant.ConsentMissing, func(w *gateWorld) {
 		for _, id := range w.ids("users") {
 			w.must(w.s.Tenant.RevokeConsent(w.ctx(), id, "app", w.now()))

@@ -15,6 +15,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"dex/internal/app/workertest"
+	"dex/internal/connector"
+	"dex/internal/domain/credential"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/role"
 	"dex/internal/store"
@@ -27,8 +29,8 @@ const gateConfig = `
 keys: {algorithms: [ES256]}
 expiry: {codes: 10m, sessions: 5m, sessions_idle: 5m}
 clients:
-- {id: app, secret: app-secret, trusted: true, id_token_alg: ES256, redirect_uris: ["https://app.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, "urn:ietf:params:oauth:grant-type:device_code"], scopes: [openid, profile, offline_access, api, "dex:sessions:read"], groups: [staff]}
-- {id: asks, secret: asks-secret, trusted: false, id_token_alg: ES256, redirect_uris: ["https://asks.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, "urn:ietf:params:oauth:grant-type:device_code"], scopes: [openid, profile, offline_access, api], groups: [staff]}
+- {id: app, profile: openid, secret: app-secret, trusted: true, response_types: [code, "id_token token", "code id_token"], id_token_alg: ES256, redirect_uris: ["https://app.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code"], scopes: [openid, profile, offline_access, api, "dex:sessions:read"], groups: [staff]}
+- {id: asks, profile: openid, secret: asks-secret, trusted: false, response_types: [code, "id_token token", "code id_token"], id_token_alg: ES256, redirect_uris: ["https://asks.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code"], scopes: [openid, profile, offline_access, api], groups: [staff]}
 - {id: peer, secret: peer-secret, id_token_alg: ES256, redirect_uris: ["https://peer.example.com/cb"], trusted_peers: [app, asks]}
 connectors:
 - {id: elsewhere, kind: oidc}
@@ -54,6 +56,7 @@ type gateWorld struct {
 
 func newGateWorld(t *testing.T) *gateWorld {
 	up := &workertest.Upstream{}
+	up.Arrive = func(_ context.Context, name string) (connector.Step, error) { return surely(up.Vouch(name)), nil }
 	s := workertest.Start(t, workertest.Options{Bare: true, Config: gateConfig, Kinds: up.Kinds()})
 	w := &gateWorld{t: t, s: s, up: up, app: s.Client(t, "app"), asks: s.Client(t, "asks")}
 	w.other = w.obtain().RefreshToken
@@ -61,9 +64,18 @@ func newGateWorld(t *testing.T) *gateWorld {
 	return w
 }
 
-// by is a request that leads to the provider elsewhere, and is not content with a
-// proof that is older than a minute.
+// surely is a login by more than one factor.
+func surely(step connector.Step) connector.Step {
+	step.Methods = append(step.Methods, credential.MultiStep)
+	return step
+}
+
+// by is a request that leads to a provider, and is not content with a proof that is
+// older than a minute; of the provider elsewhere it demands more than one factor.
 func by(connectorID string, pairs ...string) []string {
+	if connectorID == "elsewhere" {
+		pairs = append([]string{"claims", `{"id_token":{"acr":{"essential":true,"value":"aal2"}}}`}, pairs...)
+	}
 	return append([]string{"scope", gateScopes, "connector_id", connectorID, "max_age", "60"}, pairs...)
 }
 
@@ -93,6 +105,10 @@ var bound = []string{"scope", strings.ReplaceAll(gateScopes, "offline_access ", 
 // of a page that goes no further.
 func came(a *workertest.Answer) string {
 	switch {
+	case a.Fragment("id_token") != "":
+		return "tokens"
+	case a.Fragment("error") != "":
+		return a.Fragment("error")
 	case a.Param("code") != "":
 		return "code"
 	case a.Param("error") != "":
@@ -215,6 +231,18 @@ var gateWays = []gateWay{
 			w.t.Fatalf("the device is %s", got)
 		}
 		return func() string { return answered(d.poll()) }
+	}},
+	{"tokens", grant.IssueTokens, "tokens", func(w *gateWorld) func() string {
+		b := w.someone()
+		return func() string {
+			return came(b.Follow(b.Get(w.app.Authorize(by("elsewhere", "prompt", "none", "response_type", "id_token token")...))))
+		}
+	}},
+	{"…and a code", grant.IssueTokens, "tokens", func(w *gateWorld) func() string {
+		b := w.someone()
+		return func() string {
+			return came(b.Follow(b.Get(w.app.Authorize(by("elsewhere", "prompt", "none", "response_type", "code id_token")...))))
+		}
 	}},
 }
 

@@ -86,7 +86,10 @@ func TestTheMetadataTellsTheTruth(t *testing.T) {
 	})
 	t.Run("grant types", func(t *testing.T) {
 		listed := list(t, doc, "grant_types_supported")
-		for _, one := range append([]string{"password", "implicit", "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:token-exchange"}, listed...) {
+		for _, one := range append([]string{"password", "urn:ietf:params:oauth:grant-type:device_code", "urn:ietf:params:oauth:grant-type:token-exchange"}, listed...) {
+			if one == "implicit" {
+				continue // there is nothing to ask the token endpoint for
+			}
 			got := c.Token("grant_type", one, "code", "x", "refresh_token", "x", "redirect_uri", c.RedirectURI)
 			if served := got.Error != string(oauth.UnsupportedGrantType); served != slices.Contains(listed, one) {
 				t.Errorf("%s: %d %s", one, got.Status, got.Error)
@@ -96,16 +99,17 @@ func TestTheMetadataTellsTheTruth(t *testing.T) {
 	t.Run("response types and modes", func(t *testing.T) {
 		open := s.Client(t, "certified")
 		listed := list(t, doc, "response_types_supported")
-		for _, one := range append([]string{"token", "id_token", "code id_token", "code token", "code id_token token", "none"}, listed...) {
+		for _, one := range append([]string{"token", "none", "code id_token device"}, listed...) {
 			refused := strings.Contains(open.Login(b, "response_type", one).Header.Get("Location"), "unsupported_response_type")
 			if refused == slices.Contains(listed, one) {
 				t.Errorf("the type %s is refused: %v", one, refused)
 			}
 		}
 		modes := list(t, doc, "response_modes_supported")
-		for _, one := range append([]string{"query.jwt", "jwt", "fragment.jwt", "web_message"}, modes...) {
+		for _, one := range append([]string{"web_message", "cookie"}, modes...) {
 			a := open.Login(b, "response_mode", one)
-			answered := strings.Contains(a.Header.Get("Location"), "code=") || strings.Contains(a.Body, `name="code"`)
+			answered := strings.Contains(a.Header.Get("Location"), "code=") || strings.Contains(a.Body, `name="code"`) ||
+				strings.Contains(a.Header.Get("Location"), "response=") || strings.Contains(a.Body, `name="response"`)
 			if answered != slices.Contains(modes, one) {
 				t.Errorf("the mode %s: %d %s", one, a.Status, a.Header.Get("Location"))
 			}

@@ -10,8 +10,8 @@ import (
 // registered for. Whatever is served has its line here.
 func (w *Worker) offer(types []token.Grant) client.Offer {
 	o := client.Offer{
-		ResponseTypes: []oauth.ResponseType{oauth.ResponseTypeCode},
-		Modes:         []oauth.ResponseMode{oauth.ModeQuery, oauth.ModeFragment, oauth.ModeFormPost},
+		ResponseTypes: oauth.ResponseTypes(),
+		Modes:         oauth.ResponseModes(),
 		AuthMethods:   []oauth.AuthMethod{oauth.AuthSecretBasic, oauth.AuthSecretPost, oauth.AuthPrivateKeyJWT, oauth.AuthNone},
 		SubjectTypes:  []client.SubjectType{client.SubjectPublic},
 		Signing:       signing(w.settings),
@@ -19,5 +19,6 @@ func (w *Worker) offer(types []token.Grant) client.Offer {
 	for _, g := range types {
 		o.GrantTypes = append(o.GrantTypes, g.Type())
 	}
+	o.GrantTypes = append(o.GrantTypes, client.Implicit) // which the authorization endpoint serves
 	return o
 }

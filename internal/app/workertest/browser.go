@@ -71,6 +71,20 @@ func (a *Answer) Param(name string) string {
 	return u.Query().Get(name)
 }
 
+// Fragment returns a parameter that a redirect brings in its fragment, which scripts of
+// the page see and servers do not.
+func (a *Answer) Fragment(name string) string {
+	u := a.Location()
+	if u == nil {
+		return ""
+	}
+	values, err := url.ParseQuery(u.EscapedFragment())
+	if err != nil {
+		return ""
+	}
+	return values.Get(name)
+}
+
 // Get opens an address: one of the server's, as a path, or a whole one.
 func (b *Browser) Get(address string) *Answer {
 	b.t.Helper()

@@ -63,9 +63,7 @@ var profiles = map[Profile]Demands{
 		PKCE: true, ScopeClaims: true,
 	},
 	OpenID: {
-		ResponseTypes: []oauth.ResponseType{
-			oauth.ResponseTypeCode, "id_token", "id_token token", "code id_token", "code token", "code id_token token",
-		},
+		ResponseTypes: oauth.ResponseTypes(),
 		AuthMethods: []oauth.AuthMethod{
 			oauth.AuthSecretBasic, oauth.AuthSecretPost, "client_secret_jwt", oauth.AuthPrivateKeyJWT,
 			"tls_client_auth", "self_signed_tls_client_auth", oauth.AuthNone,
@@ -73,7 +71,7 @@ var profiles = map[Profile]Demands{
 		Unsigned: true, Audiences: AudienceToken,
 	},
 	FAPI1: {
-		ResponseTypes: []oauth.ResponseType{oauth.ResponseTypeCode, "code id_token"},
+		ResponseTypes: []oauth.ResponseType{oauth.ResponseTypeCode, oauth.ResponseTypeCodeIDToken},
 		GrantTypes:    []string{grantPassword},
 		AuthMethods:   fapiMethods,
 		Algorithms:    fapiAlgorithms,

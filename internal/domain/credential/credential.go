@@ -5,6 +5,7 @@ package credential
 import (
 	"context"
 	"encoding/base64"
+	"slices"
 	"time"
 
 	"dex/internal/base/secret"
@@ -35,6 +36,21 @@ func Class(methods []Method) string {
 		}
 	}
 	return SingleFactor
+}
+
+// Classes are the classes that a login can be of, the weakest first.
+func Classes() []string { return []string{SingleFactor, MultiFactor} }
+
+// Met returns the first of the asked classes that methods amount to, or to more than;
+// empty if they amount to none.
+func Met(methods []Method, asked []string) string {
+	have := slices.Index(Classes(), Class(methods))
+	for _, class := range asked {
+		if i := slices.Index(Classes(), class); i >= 0 && i <= have {
+			return class
+		}
+	}
+	return ""
 }
 
 // Candidate is what the store knows about somebody who wants to log in with a

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"dex/internal/domain/client"
+	"dex/internal/domain/credential"
 	"dex/internal/domain/role"
 	"dex/internal/domain/session"
 	"dex/internal/domain/tenant"
@@ -34,6 +35,7 @@ const (
 	RedeemDevice                       // the token endpoint exchanges its code
 	ApproveBackchannel                 // a person lets a client in that has asked for them, CIBA
 	RedeemBackchannel                  // the token endpoint exchanges what it asked by
+	IssueTokens                        // the authorization endpoint answers with tokens
 	pathEnd
 )
 
@@ -42,6 +44,7 @@ var pathNames = [...]string{
 	"introspect a client's own token",
 	"administer", "administer by a client's own token", "approve a device", "redeem a device's code",
 	"approve a request by the back channel", "redeem a request by the back channel",
+	"issue tokens",
 }
 
 // String returns the path's name, for traces.
@@ -72,12 +75,13 @@ var (
 	ofPerson   = everywhere &^ ofItself                    // somebody's account is concerned
 	ofClient   = ofPerson &^ on(OpenSession, ReuseSession) // … and a client gets something of it
 	afterCode  = on(RedeemCode, RedeemDevice, RedeemBackchannel, Refresh, Userinfo, Introspect, Administer)
-	minting    = on(IssueCode, RedeemCode, Refresh, ActForItself, ApproveDevice, RedeemDevice, ApproveBackchannel, RedeemBackchannel)
+	answering  = on(IssueCode, IssueTokens) // the authorization endpoint
+	minting    = answering | on(RedeemCode, Refresh, ActForItself, ApproveDevice, RedeemDevice, ApproveBackchannel, RedeemBackchannel)
 	// What is begun in a session ends in it, even if what comes of it does not.
-	boundToSession = on(ReuseSession, IssueCode, RedeemCode, ApproveDevice, RedeemDevice, ApproveBackchannel, RedeemBackchannel)
+	boundToSession = answering | on(ReuseSession, RedeemCode, ApproveDevice, RedeemDevice, ApproveBackchannel, RedeemBackchannel)
 	// These are of a browser. Of the others some are of nobody's: an authorization that
 	// was made in no session has none that could end.
-	ofBrowser = on(ReuseSession, IssueCode, RedeemCode, ApproveDevice, RedeemDevice)
+	ofBrowser = answering | on(ReuseSession, RedeemCode, ApproveDevice, RedeemDevice)
 	presented = on(Userinfo, Introspect, IntrospectOwn, Administer, AdministerOwn) // what was minted comes back
 )
 
@@ -103,8 +107,10 @@ type Case struct {
 
 	Authorization Authorization
 	RedirectURI   string // where a code goes, or went
+	ResponseType  oauth.ResponseType
 	RequestedAt   time.Time
 	MaxAge        *time.Duration
+	Classes       []string     // of which the login must be one, or more than one; empty: any will do
 	Consent       oauth.Scopes // what the person has allowed
 	RevokedAt     time.Time    // of the grant
 	TokenRevoked  bool
@@ -131,6 +137,7 @@ const (
 	ClientDisabled      Reason = "the client is disabled"
 	ClientEpoch         Reason = "issued to another client of this id, which is gone"
 	GrantTypeMissing    Reason = "the client does not have this grant type"
+	ResponseTypeMissing Reason = "the client does not have this response type"
 	RedirectURIRemoved  Reason = "the redirect URI is not registered any more"
 	ScopeNotAllowed     Reason = "the client may not have this scope"
 	AudienceNotAllowed  Reason = "the audience does not trust the client"
@@ -144,6 +151,7 @@ const (
 	GroupNotAllowed     Reason = "the person is in none of the client's groups"
 	SessionEnded        Reason = "the session has ended"
 	AuthTooOld          Reason = "the person proved who they are too long ago"
+	AuthTooWeak         Reason = "the person proved who they are less surely than is demanded"
 	ConsentMissing      Reason = "the person has not allowed it"
 	GrantRevoked        Reason = "the grant is revoked"
 	TokenRevoked        Reason = "the token is revoked"
@@ -163,7 +171,8 @@ var checks = []check{
 	{ClientDisabled, everywhere, func(c *Case) bool { return c.Client.Disabled || c.Client.ID == "" }},
 	{ClientEpoch, on(IntrospectOwn, AdministerOwn) | afterCode, func(c *Case) bool { return c.since().Before(c.Client.NotBefore) }},
 	{GrantTypeMissing, minting | on(IntrospectOwn, AdministerOwn), func(c *Case) bool { return !c.Client.May(grantTypeOf[c.Path]) }},
-	{RedirectURIRemoved, on(IssueCode, RedeemCode), func(c *Case) bool {
+	{ResponseTypeMissing, answering, func(c *Case) bool { return !c.Client.Answers(c.ResponseType) }},
+	{RedirectURIRemoved, answering | on(RedeemCode), func(c *Case) bool {
 		return !c.Client.Returns(c.RedirectURI)
 	}},
 	{ScopeNotAllowed, minting | presented, scopeNotAllowed},
@@ -181,13 +190,16 @@ var checks = []check{
 		return c.User != nil && !role.Role(c.User.Role).Has(c.Authorization.Scopes)
 	}},
 	{SessionEnded, ofClient | on(ReuseSession), sessionEnded},
-	{AuthTooOld, on(IssueCode, ApproveDevice, ApproveBackchannel), func(c *Case) bool {
+	{AuthTooOld, answering | on(ApproveDevice, ApproveBackchannel), func(c *Case) bool {
 		return c.Session != nil && !c.Session.Fresh(c.Now, c.MaxAge) && c.Session.AuthTime.Before(c.RequestedAt)
 	}},
-	{ConsentMissing, on(IssueCode, ApproveDevice, ApproveBackchannel), func(c *Case) bool {
+	{AuthTooWeak, answering, func(c *Case) bool {
+		return len(c.Classes) > 0 && credential.Met(c.Authorization.Methods, c.Classes) == ""
+	}},
+	{ConsentMissing, answering | on(ApproveDevice, ApproveBackchannel), func(c *Case) bool {
 		// Somebody else may have sent the code of a device: RFC 8628 section 5.4. And a
 		// request by the back channel nobody but its client has begun.
-		return (!c.Client.Trusted || c.Path != IssueCode) && len(c.Authorization.Scopes.Without(c.Consent)) > 0
+		return (!c.Client.Trusted || !answering.has(c.Path)) && len(c.Authorization.Scopes.Without(c.Consent)) > 0
 	}},
 	{GrantRevoked, afterCode, func(c *Case) bool { return !c.RevokedAt.IsZero() }},
 	{TokenRevoked, presented, func(c *Case) bool { return c.TokenRevoked }},
@@ -205,6 +217,7 @@ var grantTypeOf = map[Path]string{
 
 	ApproveBackchannel: client.CIBA,
 	RedeemBackchannel:  client.CIBA,
+	IssueTokens:        client.Implicit,
 }
 
 // since is when what is presented came to be.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"dex/internal/domain/client"
+	"dex/internal/domain/credential"
 	"dex/internal/domain/role"
 	"dex/internal/domain/session"
 	"dex/internal/domain/tenant"
@@ -21,21 +22,23 @@ var now = time.Date(2026, time.May, 1, 12, 0, 0, 0, time.UTC)
 func good(p Path) Case {
 	c := client.Client{
 		ID: "app", RedirectURIs: []string{"https://app.example.com/cb"},
-		GrantTypes:   []string{client.AuthorizationCode, client.RefreshToken, client.ClientCredentials, client.DeviceCode, client.CIBA},
-		Scopes:       oauth.Scopes{oauth.ScopeOpenID, oauth.ScopeOffline, "api"},
-		TrustedPeers: []string{},
-		Connectors:   []string{"corp"}, Groups: []string{"staff"},
+		GrantTypes:    []string{client.AuthorizationCode, client.RefreshToken, client.ClientCredentials, client.DeviceCode, client.CIBA, client.Implicit},
+		ResponseTypes: []oauth.ResponseType{oauth.ResponseTypeCode, oauth.ResponseTypeCodeIDToken},
+		Scopes:        oauth.Scopes{oauth.ScopeOpenID, oauth.ScopeOffline, "api"},
+		TrustedPeers:  []string{},
+		Connectors:    []string{"corp"}, Groups: []string{"staff"},
 	}
 	k := Case{
 		Path: p, Now: now, Tenant: tenant.Tenant{ID: "default"}, Client: c,
-		Peers:       map[string]client.Client{"other": {ID: "other", TrustedPeers: []string{"app"}}},
-		Connector:   &Connector{ID: "corp"},
-		User:        &user.User{ID: "usr_1"},
-		Identity:    &user.Identity{ConnectorID: "corp", Profile: user.Profile{Groups: []string{"staff"}}},
-		Session:     &session.Session{ID: "ses_1", AuthTime: now.Add(-time.Minute), CreatedAt: now.Add(-time.Minute), IdleUntil: now.Add(time.Hour), ExpiresAt: now.Add(time.Hour)},
-		RedirectURI: "https://app.example.com/cb",
-		RequestedAt: now.Add(-time.Second),
-		Consent:     oauth.Scopes{oauth.ScopeOpenID},
+		Peers:        map[string]client.Client{"other": {ID: "other", TrustedPeers: []string{"app"}}},
+		Connector:    &Connector{ID: "corp"},
+		User:         &user.User{ID: "usr_1"},
+		Identity:     &user.Identity{ConnectorID: "corp", Profile: user.Profile{Groups: []string{"staff"}}},
+		Session:      &session.Session{ID: "ses_1", AuthTime: now.Add(-time.Minute), CreatedAt: now.Add(-time.Minute), IdleUntil: now.Add(time.Hour), ExpiresAt: now.Add(time.Hour)},
+		RedirectURI:  "https://app.example.com/cb",
+		ResponseType: oauth.ResponseTypeCodeIDToken,
+		RequestedAt:  now.Add(-time.Second),
+		Consent:      oauth.Scopes{oauth.ScopeOpenID},
 		Authorization: Authorization{
 			ID: "gra_1", ClientID: "app", UserID: "usr_1", ConnectorID: "corp", SessionID: "ses_1",
 			Scopes: oauth.Scopes{oauth.ScopeOpenID}, Audience: []string{"other"}, IssuedAt: now.Add(-time.Minute),
@@ -46,11 +49,14 @@ func good(p Path) Case {
 
 // spoil makes a good case one that the reason must stop, where it is asked.
 var spoil = map[Reason]func(c *Case){
-	TenantDisabled:     func(c *Case) { c.Tenant.Disabled = true },
-	TenantEpoch:        func(c *Case) { c.Tenant.NotBefore = now },
-	ClientDisabled:     func(c *Case) { c.Client.Disabled = true },
-	ClientEpoch:        func(c *Case) { c.Client.NotBefore = now },
-	GrantTypeMissing:   func(c *Case) { c.Client.GrantTypes = nil },
+	TenantDisabled:   func(c *Case) { c.Tenant.Disabled = true },
+	TenantEpoch:      func(c *Case) { c.Tenant.NotBefore = now },
+	ClientDisabled:   func(c *Case) { c.Client.Disabled = true },
+	ClientEpoch:      func(c *Case) { c.Client.NotBefore = now },
+	GrantTypeMissing: func(c *Case) { c.Client.GrantTypes = nil },
+	ResponseTypeMissing: func(c *Case) {
+		c.Client.ResponseTypes = []oauth.ResponseType{oauth.ResponseTypeIDToken}
+	},
 	RedirectURIRemoved: func(c *Case) { c.Client.RedirectURIs = []string{"https://elsewhere.example.com/cb"} },
 	ScopeNotAllowed:    func(c *Case) { c.Client.Scopes = oauth.Scopes{"api"} },
 	AudienceNotAllowed: func(c *Case) { c.Peers = map[string]client.Client{"other": {ID: "other"}} },
@@ -73,6 +79,7 @@ var spoil = map[Reason]func(c *Case){
 		limit := 30 * time.Second
 		c.MaxAge = &limit
 	},
+	AuthTooWeak:    func(c *Case) { c.Classes = []string{credential.MultiFactor} },
 	ConsentMissing: func(c *Case) { c.Consent = nil },
 	GrantRevoked:   func(c *Case) { c.RevokedAt = now },
 	TokenRevoked:   func(c *Case) { c.TokenRevoked = true },
@@ -82,31 +89,32 @@ var spoil = map[Reason]func(c *Case){
 // session, reuse a session, issue a code, redeem a code, refresh, act for itself,
 // userinfo, introspect, introspect a client's own token, administer, administer by a
 // client's own token, approve a device, redeem a device's code, approve and redeem a
-// request by the back channel. It repeats nothing of
-// the gate's own table.
+// request by the back channel, issue tokens. It repeats nothing of the gate's own table.
 var stops = map[Reason]string{
-	//                    open reuse issue redeem refresh itself userinfo introspect own        administer own  approve redeemD approveB redeemB
-	TenantDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop",
-	TenantEpoch:         "-    stop  -     stop   stop    -      stop     stop       stop       stop       stop -       stop    -        stop",
-	ClientDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop",
-	ClientEpoch:         "-    -     -     stop   stop    -      stop     stop       stop       stop       stop -       stop    -        stop",
-	GrantTypeMissing:    "-    -     stop  stop   stop    stop   -        -          stop       -          stop stop    stop    stop     stop",
-	RedirectURIRemoved:  "-    -     stop  stop   -       -      -        -          -       -          -    -          -       -        -",
-	ScopeNotAllowed:     "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop",
-	AudienceNotAllowed:  "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop",
-	ConnectorGone:       "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop",
-	ConnectorNotAllowed: "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop",
-	UserGone:            "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop",
-	UserDisabled:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop",
-	UserEpoch:           "-    stop  -     stop   stop    -      stop     stop       -       stop       -    -          stop    -        stop",
-	IdentityGone:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop",
-	GroupNotAllowed:     "-    -     stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop",
-	RoleMissing:         "-    -     stop  stop   stop    -      stop     stop       -          stop       -    stop    stop    stop     stop",
-	SessionEnded:        "-    stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop",
-	AuthTooOld:          "-    -     stop  -      -       -      -        -          -       -          -    stop       -       stop     -",
-	ConsentMissing:      "-    -     stop  -      -       -      -        -          -       -          -    stop       -       stop     -",
-	GrantRevoked:        "-    -     -     stop   stop    -      stop     stop       -       stop       -    -          stop    -        stop",
-	TokenRevoked:        "-    -     -     -      -       -      stop     stop       stop       stop       stop -       -       -        -",
+	//                    open reuse issue redeem refresh itself userinfo introspect own        administer own  approve redeemD approveB redeemB tokens
+	TenantDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop",
+	TenantEpoch:         "-    stop  -     stop   stop    -      stop     stop       stop       stop       stop -       stop    -        stop          -",
+	ClientDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop",
+	ClientEpoch:         "-    -     -     stop   stop    -      stop     stop       stop       stop       stop -       stop    -        stop          -",
+	GrantTypeMissing:    "-    -     stop  stop   stop    stop   -        -          stop       -          stop stop    stop    stop     stop          stop",
+	ResponseTypeMissing: "-    -     stop  -      -       -      -        -          -       -          -    -          -       -        -        stop",
+	RedirectURIRemoved:  "-    -     stop  stop   -       -      -        -          -       -          -    -          -       -        -             stop",
+	ScopeNotAllowed:     "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop",
+	AudienceNotAllowed:  "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop",
+	ConnectorGone:       "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop",
+	ConnectorNotAllowed: "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop",
+	UserGone:            "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop",
+	UserDisabled:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop",
+	UserEpoch:           "-    stop  -     stop   stop    -      stop     stop       -       stop       -    -          stop    -        stop          -",
+	IdentityGone:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop",
+	GroupNotAllowed:     "-    -     stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop",
+	RoleMissing:         "-    -     stop  stop   stop    -      stop     stop       -          stop       -    stop    stop    stop     stop          stop",
+	SessionEnded:        "-    stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop",
+	AuthTooOld:          "-    -     stop  -      -       -      -        -          -       -          -    stop       -       stop     -             stop",
+	AuthTooWeak:         "-    -     stop  -      -       -      -        -          -       -          -    -          -       -        -        stop",
+	ConsentMissing:      "-    -     stop  -      -       -      -        -          -       -          -    stop       -       stop     -             stop",
+	GrantRevoked:        "-    -     -     stop   stop    -      stop     stop       -       stop       -    -          stop    -        stop          -",
+	TokenRevoked:        "-    -     -     -      -       -      stop     stop       stop       stop       stop -       -       -        -             -",
 }
 
 // matrix tries every path with every reason against a gate, and says what is not
@@ -297,6 +305,9 @@ var faces = []struct {
 			c.Client.Trusted = true
 		}
 	}},
+	{"no class that is demanded is one that we know", AuthTooWeak, func(c *Case) { c.Classes = []string{"phr", ""} }},
+	{"the response type is asked for in other words", ResponseTypeMissing, func(c *Case) { c.ResponseType = "id_token code" }},
+	{"a client that says nothing of response types gets codes alone", ResponseTypeMissing, func(c *Case) { c.Client.ResponseTypes = nil }},
 	{"the person has allowed less", ConsentMissing, func(c *Case) {
 		c.Authorization.Scopes = oauth.Scopes{oauth.ScopeOpenID, "api"}
 	}},
@@ -335,6 +346,13 @@ func TestTheGateStopsNothingThatIsJustInTime(t *testing.T) {
 		{"an older proof that was given for this very request", func(c *Case) {
 			limit := 30 * time.Second
 			c.MaxAge, c.RequestedAt = &limit, c.Session.AuthTime
+		}},
+		{"a login that is surer than is demanded", func(c *Case) {
+			c.Authorization.Methods = []credential.Method{credential.Password, credential.MultiStep}
+			c.Classes = []string{"phr", credential.SingleFactor}
+		}},
+		{"a client that says nothing of response types", func(c *Case) {
+			c.Client.ResponseTypes, c.ResponseType = nil, oauth.ResponseTypeCode
 		}},
 		{"a client that anybody may use", func(c *Case) { c.Client.Groups, c.Identity.Profile.Groups = nil, nil }},
 		{"a client that takes every connector", func(c *Case) { c.Client.Connectors = nil }},

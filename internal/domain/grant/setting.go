@@ -18,6 +18,8 @@ func settingOf(reason Reason, c *Case) string {
 		return ofClient("disabled: true")
 	case GrantTypeMissing:
 		return ofClient("grant_types: %s", written(c.Client.GrantTypes))
+	case ResponseTypeMissing:
+		return ofClient("response_types")
 	case RedirectURIRemoved:
 		return ofClient("redirect_uris")
 	case ScopeNotAllowed:
@@ -40,6 +42,8 @@ func settingOf(reason Reason, c *Case) string {
 		return fmt.Sprintf("role: %q of account %s", c.User.Role, c.User.ID)
 	case AuthTooOld:
 		return fmt.Sprintf("max_age=%d", int64(c.MaxAge.Seconds()))
+	case AuthTooWeak:
+		return "acr " + strings.Join(c.Classes, " ")
 	case ConsentMissing:
 		return ofClient("trusted: %t", c.Client.Trusted)
 	default:

@@ -42,6 +42,25 @@ func (m *Mint) Tokens(p grant.Permit, c client.Client, profile *user.Profile, no
 	if err != nil {
 		return oauth.TokenResponse{}, err
 	}
+	answer, err := m.access(a, c, now)
+	if err != nil {
+		return oauth.TokenResponse{}, err
+	}
+	if !a.Scopes.Contains(oauth.ScopeOpenID) {
+		return answer, nil
+	}
+	if profile == nil {
+		return oauth.TokenResponse{}, errors.New("an ID token without a person")
+	}
+	answer.IDToken, err = m.idToken(a, c, *profile, beside{access: answer.AccessToken}, now)
+	if err != nil {
+		return oauth.TokenResponse{}, err
+	}
+	return answer, nil
+}
+
+// access makes an access token, and says what a client is told beside it.
+func (m *Mint) access(a grant.Authorization, c client.Client, now time.Time) (oauth.TokenResponse, error) {
 	ttl := m.Lifetimes.AccessToken
 	if c.AccessTTL > 0 {
 		ttl = c.AccessTTL
@@ -50,23 +69,26 @@ func (m *Mint) Tokens(p grant.Permit, c client.Client, profile *user.Profile, no
 	if err != nil {
 		return oauth.TokenResponse{}, fmt.Errorf("sign an access token: %w", err)
 	}
-	answer := oauth.TokenResponse{
+	return oauth.TokenResponse{
 		AccessToken: access,
 		TokenType:   a.Terms.Binding.TokenType(),
 		ExpiresIn:   oauth.Seconds(ttl / time.Second),
 		Scope:       a.Scopes.String(),
-	}
-	if !a.Scopes.Contains(oauth.ScopeOpenID) {
-		return answer, nil
-	}
-	if profile == nil {
-		return oauth.TokenResponse{}, errors.New("an ID token without a person")
-	}
-	answer.IDToken, err = m.Signer.Sign(c.IDTokenAlg, jose.TypeJWT, m.idClaims(a, c, *profile, access, now))
+	}, nil
+}
+
+func (m *Mint) idToken(a grant.Authorization, c client.Client, p user.Profile, b beside, now time.Time) (string, error) {
+	token, err := m.Signer.Sign(c.IDTokenAlg, jose.TypeJWT, m.idClaims(a, c, p, b, now))
 	if err != nil {
-		return oauth.TokenResponse{}, fmt.Errorf("sign an ID token: %w", err)
+		return "", fmt.Errorf("sign an ID token: %w", err)
 	}
-	return answer, nil
+	return token, nil
+}
+
+// beside is what goes to the client together with an ID token. What is empty does not.
+type beside struct {
+	access, code, state string
+	alone               bool // no access token ever comes of it, to ask userinfo with
 }
 
 func (m *Mint) accessClaims(a grant.Authorization, now time.Time, ttl time.Duration) AccessClaims {
@@ -95,13 +117,13 @@ func (m *Mint) accessClaims(a grant.Authorization, now time.Time, ttl time.Durat
 
 // idClaims are the claims of an ID token, OpenID Connect Core section 2. Whom it is
 // for stands in "azp" as soon as others are in the audience too.
-func (m *Mint) idClaims(a grant.Authorization, c client.Client, p user.Profile, access string, now time.Time) Claims {
+func (m *Mint) idClaims(a grant.Authorization, c client.Client, p user.Profile, b beside, now time.Time) Claims {
 	ttl := m.Lifetimes.IDToken
 	if c.IDTTL > 0 {
 		ttl = c.IDTTL
 	}
 	claims := Claims{}
-	if c.ScopeClaims {
+	if c.ScopeClaims || b.alone { // OpenID Connect Core section 5.4
 		claims = OfPerson(p, a.Scopes)
 	}
 	maps.Copy(claims, Claims{ // which win over what a connector said
@@ -111,11 +133,15 @@ func (m *Mint) idClaims(a grant.Authorization, c client.Client, p user.Profile, 
 		"exp":       now.Add(ttl).Unix(),
 		"iat":       now.Unix(),
 		"auth_time": a.AuthTime.Unix(),
-		"acr":       credential.Class(a.Methods),
+		"acr":       cmp.Or(credential.Met(a.Methods, a.Terms.ACR), credential.Class(a.Methods)),
 		"amr":       references(a.Methods),
 		"sid":       a.SessionID,
-		"at_hash":   jose.HalfHash(c.IDTokenAlg, access),
 	})
+	for name, value := range map[string]string{"at_hash": b.access, "c_hash": b.code, "s_hash": b.state} {
+		if value != "" {
+			claims[name] = jose.HalfHash(c.IDTokenAlg, value)
+		}
+	}
 	claims.text("nonce", a.Nonce)
 	if len(a.Audience) > 0 {
 		claims["aud"] = slices.Compact(append([]string{c.ID}, a.Audience...))

@@ -79,7 +79,7 @@ func (k keyring) claims(t testing.TB, token, typ string) map[string]any {
 // app is a client that may have whatever these tests ask for.
 func app(alg jose.Algorithm) client.Client {
 	return client.Client{
-		ID: "app", GrantTypes: []string{client.AuthorizationCode, client.RefreshToken, client.ClientCredentials},
+		ID: "app", GrantTypes: []string{client.AuthorizationCode, client.RefreshToken, client.ClientCredentials, client.Implicit}, ResponseTypes: oauth.ResponseTypes(),
 		Scopes:       oauth.Scopes{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopeGroups, "api"},
 		RedirectURIs: []string{"https://app.example.com/cb"}, ScopeClaims: true, IDTokenAlg: alg,
 	}
@@ -96,7 +96,7 @@ func permit(t testing.TB, path grant.Path, c client.Client, a grant.Authorizatio
 		Path: path, Now: now, Client: c, Peers: peers, Connector: &grant.Connector{ID: "local"},
 		User: &user.User{ID: a.UserID}, Identity: &user.Identity{},
 		Session:       &session.Session{IdleUntil: now.Add(time.Hour), ExpiresAt: now.Add(time.Hour)},
-		Authorization: a, RedirectURI: c.RedirectURIs[0], Consent: a.Scopes,
+		Authorization: a, RedirectURI: c.RedirectURIs[0], ResponseType: oauth.ResponseTypeCode, Consent: a.Scopes,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -72,6 +72,12 @@ type Known struct {
 // PersonName is what a page calls the person; empty if nothing is known.
 func (k *Known) PersonName() string { return cmp.Or(k.Identity.Profile.Name, k.User.Username) }
 
+// Profile returns what is known of the person, with the groups of ours that they are in.
+func (k *Known) Profile() *user.Profile {
+	p := k.Identity.Profile.With(k.User)
+	return &p
+}
+
 // Find returns the session that the value of a browser's cookie opens, with what
 // its person has allowed the client; nil if it opens none. Whether the session
 // still counts is for the caller to decide.

@@ -134,5 +134,5 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) error {
 	default:
 		return fault.New(fault.Invalid, "The answer is missing.")
 	}
-	return h.leave(w, r, req, route.Authorize)
+	return h.leave(w, r, req, c, route.Authorize)
 }

@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"slices"
 	"time"
 
 	"dex/internal/base/carry"
@@ -24,8 +23,8 @@ import (
 	"dex/internal/base/secret"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/client"
-	"dex/internal/domain/credential"
 	"dex/internal/domain/grant"
+	"dex/internal/domain/mint"
 	"dex/internal/domain/session"
 	"dex/internal/domain/tenant"
 	"dex/internal/protocol/oauth"
@@ -45,6 +44,7 @@ type Handler struct {
 	Devices  grant.DeviceStore
 	Traces   audit.Store
 	Desk     grant.Desk
+	Mint     *mint.Mint
 	Jar      carry.Jar[grant.Request]
 	Cookies  httpx.Cookies
 	Pages    *web.Renderer
@@ -89,14 +89,14 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	req, _, err := h.begin(r, params)
+	req, c, err := h.begin(r, params)
 	if err != nil {
 		return h.refuse(w, r, err)
 	}
 	if query := params.Encode(); len(query) <= longestQuery {
 		return httpx.SeeOther(w, r, h.Base+route.Authorize+"?"+query)
 	}
-	return h.leave(w, r, req, route.Authorize)
+	return h.leave(w, r, req, c, route.Authorize)
 }
 
 // longestQuery is what passes for an address at every proxy.
@@ -111,17 +111,18 @@ func (h *Handler) begin(r *http.Request, params url.Values) (grant.Request, clie
 	if err != nil {
 		return grant.Request{}, client.Client{}, err
 	}
-	if !mayAnswer(asked.Mode(), c) {
+	if !c.AnswersIn(asked.Mode(), asked.ResponseType) {
 		// What the client may not have is no way to tell it so either.
 		asked.ResponseMode, wrong = "", oauth.Errorf(oauth.InvalidRequest, "This client gets its answer by query or form_post.")
 	}
-	back := replyTo(asked)
+	back := replyTo(asked, c)
 	if wrong != nil {
 		return grant.Request{}, c, back.error(wrong)
 	}
 	if asked.Scopes, wrong = check(asked, c); wrong != nil {
 		return grant.Request{}, c, back.error(wrong)
 	}
+	asked = complete(asked, c)
 	if wrong = h.checkAudience(r.Context(), asked.Scopes, c); wrong != nil {
 		return grant.Request{}, c, back.error(wrong)
 	}
@@ -134,12 +135,7 @@ func (h *Handler) begin(r *http.Request, params url.Values) (grant.Request, clie
 		Asked:       asked,
 	}
 	req.About, _ = h.Subject(asked.IDTokenHint)
-	// The hint itself may be larger than all that a browser keeps, and so may classes
-	// that nobody here can meet: OpenID Connect Core section 3.1.2.1 lets them be wishes.
-	req.Asked.IDTokenHint = ""
-	req.Asked.ACRValues = slices.DeleteFunc(req.Asked.ACRValues, func(acr string) bool {
-		return acr != credential.SingleFactor && acr != credential.MultiFactor
-	})
+	req.Asked.IDTokenHint = "" // which may be larger than all that a browser keeps
 	httpx.Annotate(r.Context(), slog.String("support_code", req.SupportCode))
 	req.Note(now, "request", c.ID+" asks for "+asked.Scopes.String())
 	return req, c, nil
@@ -208,14 +204,14 @@ func (h *Handler) again(w http.ResponseWriter, r *http.Request, id string) error
 		return err
 	}
 	if old.Asked.Scopes, err = check(old.Asked, c); err != nil {
-		return h.refuse(w, r, replyTo(old.Asked).error(err))
+		return h.refuse(w, r, replyTo(old.Asked, c).error(err))
 	}
 	req := grant.Request{
 		ID: carry.NewID(now), SupportCode: audit.NewSupportCode(), CSRF: old.CSRF,
 		StartedAt: now, ExpiresAt: now.Add(h.Lifetimes.Attempt), Asked: old.Asked, About: old.About,
 	}
 	req.Note(now, "request", "started again after "+old.SupportCode+" had expired")
-	return h.leave(w, r, req, route.Authorize)
+	return h.leave(w, r, req, c, route.Authorize)
 }
 
 // load returns an attempt of this browser that is still good, and its client.
@@ -243,7 +239,7 @@ func (h *Handler) load(r *http.Request, id string) (grant.Request, client.Client
 func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req grant.Request, c client.Client) error {
 	now := h.Clock.Now()
 	if req.Answered.Canceled {
-		return h.fail(w, r, req, oauth.Errorf(oauth.AccessDenied, "The person did not go on."))
+		return h.fail(w, r, req, c, oauth.Errorf(oauth.AccessDenied, "The person did not go on."))
 	}
 	known, denial, err := h.session(r, c)
 	if err != nil {
@@ -254,9 +250,9 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req grant.Requ
 		switch {
 		case denial != nil:
 			req.Because(now, "gate", string(denial.Reason), denial.Setting)
-			return h.fail(w, r, req, toldOf(denial))
+			return h.fail(w, r, req, c, toldOf(denial))
 		case !isMeant(req, known):
-			return h.fail(w, r, req, oauth.Errorf(oauth.LoginRequired, "Somebody else has logged in."))
+			return h.fail(w, r, req, c, oauth.Errorf(oauth.LoginRequired, "Somebody else has logged in."))
 		}
 	}
 	found := seen{known, denial}
@@ -265,7 +261,7 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req grant.Requ
 	}
 	mine, told := within(req, known)
 	if told != nil {
-		return h.fail(w, r, req, told)
+		return h.fail(w, r, req, c, told)
 	}
 	step := next(mine, c, known, now)
 	for _, n := range reasons(mine, c, found, step, now) {
@@ -273,13 +269,13 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req grant.Requ
 	}
 	mine.Steps = req.Steps
 	if step != stepRespond && req.Asked.Prompt.None {
-		return h.fail(w, r, req, step.silentError())
+		return h.fail(w, r, req, c, step.silentError())
 	}
 	switch step {
 	case stepLogin:
-		return h.leave(w, r, req, route.Login)
+		return h.leave(w, r, req, c, route.Login)
 	case stepConsent:
-		return h.leave(w, r, req, route.Consent)
+		return h.leave(w, r, req, c, route.Consent)
 	default:
 		return h.respond(w, r, mine, c, known, now)
 	}
@@ -325,15 +321,18 @@ func isMeant(req grant.Request, known *session.Known) bool {
 	if by := req.Asked.ConnectorID; by != "" && by != known.Session.ConnectorID {
 		return false
 	}
+	if who := req.Asked.Claims.Subject(); who != "" && who != known.User.ID {
+		return false
+	}
 	return req.About == "" || req.About == known.User.ID
 }
 
 // leave keeps the request in the browser and sends it to a step.
-func (h *Handler) leave(w http.ResponseWriter, r *http.Request, req grant.Request, to string) error {
+func (h *Handler) leave(w http.ResponseWriter, r *http.Request, req grant.Request, c client.Client, to string) error {
 	err := h.Jar.Put(w, r, req.ID, req)
 	if fault.Is(err, fault.Invalid) {
 		told := oauth.Wrap(oauth.InvalidRequest, err, "The request is too large to be kept while the person is away.")
-		return h.refuse(w, r, replyTo(req.Asked).error(told))
+		return h.refuse(w, r, replyTo(req.Asked, c).error(told))
 	}
 	if err != nil {
 		return err

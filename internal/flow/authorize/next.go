@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"dex/internal/domain/client"
+	"dex/internal/domain/credential"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/role"
 	"dex/internal/domain/session"
@@ -26,7 +27,7 @@ func next(r grant.Request, c client.Client, s *session.Known, now time.Time) ste
 	if s == nil || !s.Session.Alive(now) {
 		return stepLogin
 	}
-	askAgain := r.Asked.Prompt.Login || r.Asked.Prompt.SelectAccount || r.Answered.Switch || !s.Session.Fresh(now, r.MaxAge())
+	askAgain := r.Asked.Prompt.Login || r.Asked.Prompt.SelectAccount || r.Answered.Switch || !s.Session.Fresh(now, r.MaxAge()) || tooWeak(r, s)
 	switch {
 	case askAgain && s.Session.ID != r.Answered.SessionID: // unless this very request has done so
 		return stepLogin
@@ -35,6 +36,16 @@ func next(r grant.Request, c client.Client, s *session.Known, now time.Time) ste
 	default:
 		return stepRespond
 	}
+}
+
+// tooWeak reports whether the person should prove who they are more surely than they
+// have: RFC 9470 section 4. Nobody is asked for a mere wish who shall not be asked at all.
+func tooWeak(r grant.Request, s *session.Known) bool {
+	classes := wanted(r.Asked)
+	if r.Asked.Prompt.None {
+		classes = demanded(r.Asked)
+	}
+	return len(classes) > 0 && credential.Met(s.Session.Methods, classes) == ""
 }
 
 // remembers reports whether an answer may be remembered. An application on a device

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"dex/internal/domain/client"
+	"dex/internal/domain/credential"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/session"
 	"dex/internal/domain/user"
@@ -57,6 +58,15 @@ func TestNext(t *testing.T) {
 	consent := func(by string, scopes ...string) func(r *grant.Request) {
 		return func(r *grant.Request) { r.Answered.Consent, r.Answered.ConsentBy = scopes, by }
 	}
+	acr := func(classes ...string) func(r *grant.Request) {
+		return func(r *grant.Request) { r.Asked.ACRValues = classes }
+	}
+	demand := func(r *grant.Request) {
+		r.Asked.Claims = &oauth.ClaimsRequest{IDToken: map[string]*oauth.ClaimRequest{"acr": {Essential: true, Value: []byte(`"aal2"`)}}}
+	}
+	twice := func(k *session.Known) {
+		k.Session.Methods = []credential.Method{credential.Password, credential.MultiStep}
+	}
 	for _, test := range []struct {
 		name    string
 		request grant.Request
@@ -69,6 +79,16 @@ func TestNext(t *testing.T) {
 		{"the session was idle until this very moment", asks(nil), app, ann(func(k *session.Known) { k.Session.IdleUntil = noon }), stepLogin},
 		{"the session ends at this very moment", asks(nil), app, ann(func(k *session.Known) { k.Session.ExpiresAt = noon }), stepLogin},
 		{"the session has an instant left", asks(nil), app, ann(func(k *session.Known) { k.Session.IdleUntil = noon.Add(time.Microsecond) }), stepRespond},
+
+		{"a class that the login is of", asks(acr("aal1")), app, ann(nil), stepRespond},
+		{"a class that the login is not of", asks(acr("aal2")), app, ann(nil), stepLogin},
+		{"one of two that it is of", asks(acr("aal2", "aal1")), app, ann(nil), stepRespond},
+		{"a class that it is more than", asks(acr("aal1")), app, ann(twice), stepRespond},
+		{"a class that it was made for, in vain", asks(func(r *grant.Request) { acr("aal2")(r); r.Answered.SessionID = "ses_1" }), app, ann(nil), stepRespond},
+		{"a class that nobody knows", asks(acr("phr")), app, ann(nil), stepRespond},
+		{"a mere wish when nobody may be asked", asks(func(r *grant.Request) { acr("aal2")(r); r.Asked.Prompt.None = true }), app, ann(nil), stepRespond},
+		{"a demand when nobody may be asked", asks(func(r *grant.Request) { demand(r); r.Asked.Prompt.None = true }), app, ann(nil), stepLogin},
+		{"a demand that is met", asks(demand), app, ann(twice), stepRespond},
 
 		{"all is there", asks(nil), app, ann(nil), stepRespond},
 		{"prompt=login asks somebody who is logged in", asks(prompt(oauth.Prompt{Login: true})), app, ann(nil), stepLogin},

@@ -15,6 +15,7 @@ import (
 	"dex/internal/base/secret"
 	"dex/internal/domain/client"
 	"dex/internal/domain/grant"
+	"dex/internal/domain/mint"
 	"dex/internal/domain/session"
 	"dex/internal/protocol/oauth"
 	"dex/web"
@@ -23,13 +24,14 @@ import (
 // reply is where a client gets its answer. It is only ever made of a request
 // whose redirect URI has been checked.
 type reply struct {
+	client      client.Client
 	redirectURI string
 	mode        oauth.ResponseMode
 	state       string
 }
 
-func replyTo(asked oauth.Authorization) reply {
-	return reply{redirectURI: asked.RedirectURI, mode: asked.Mode(), state: asked.State}
+func replyTo(asked oauth.Authorization, c client.Client) reply {
+	return reply{client: c, redirectURI: asked.RedirectURI, mode: asked.Mode(), state: asked.State}
 }
 
 // forClient is an error that the client is told, at its redirect URI.
@@ -62,7 +64,7 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) erro
 
 // fail ends an attempt with an error for the client, and keeps its trace if the
 // person has acted.
-func (h *Handler) fail(w http.ResponseWriter, r *http.Request, req grant.Request, told *oauth.Error) error {
+func (h *Handler) fail(w http.ResponseWriter, r *http.Request, req grant.Request, c client.Client, told *oauth.Error) error {
 	h.Jar.Drop(w, r, req.ID)
 	if req.Answered.LoginID != "" || req.Answered.SessionID != "" {
 		req.Note(h.Clock.Now(), "answer", string(told.Code))
@@ -74,32 +76,50 @@ func (h *Handler) fail(w http.ResponseWriter, r *http.Request, req grant.Request
 		httpx.LogError(r.Context(), told)
 		return h.turnAway(w, r, req)
 	}
-	return h.refuse(w, r, replyTo(req.Asked).error(told))
+	return h.refuse(w, r, replyTo(req.Asked, c).error(told))
 }
 
-// respond passes the gate and gives the client a code.
+// respond passes the gate and gives the client what it asked for.
 func (h *Handler) respond(w http.ResponseWriter, r *http.Request, req grant.Request, c client.Client, known *session.Known, now time.Time) error {
-	permit, err := h.permit(r, req, c, known)
+	permits, err := h.permits(r, req, c, known)
 	if denial, ok := errors.AsType[*grant.Denial](err); ok {
 		httpx.LogError(r.Context(), denial)
 		req.Because(now, "gate", string(denial.Reason), denial.Setting)
-		return h.fail(w, r, req, toldOf(denial))
+		return h.fail(w, r, req, c, toldOf(denial))
 	}
 	if err != nil {
 		return err
 	}
 	req.Note(now, "gate", "open")
 	if req.Device != nil {
-		return h.letIn(w, r, req, permit)
+		return h.letIn(w, r, req, permits[0])
 	}
+	// Where the client gets no code there is one all the same, which nobody is told and
+	// which is over already: what is kept of an authorization is kept in one way.
 	code := secret.New(secret.CodePrefix)
-	err = h.Grants.KeepCode(r.Context(), permit, grant.Code{
+	kept := grant.Code{
 		Hash:        code.Hash(),
 		RedirectURI: req.Asked.RedirectURI,
 		Challenge:   req.Asked.Challenge,
-		ExpiresAt:   now.Add(h.Lifetimes.Code),
+		ExpiresAt:   now,
 		Attempt:     secret.Value(req.ID).Hash(),
-	}, req.Steps, req.StartedAt)
+	}
+	answer := url.Values{}
+	front := mint.Front{Type: req.Asked.ResponseType, State: req.Asked.State}
+	if req.Asked.ResponseType.Code() {
+		kept.ExpiresAt, front.Code = now.Add(h.Lifetimes.Code), code
+	}
+	if req.Asked.ResponseType.Front() {
+		tokens, err := h.Mint.Front(permits[len(permits)-1], c, *known.Profile(), front, now)
+		if err != nil {
+			return err
+		}
+		answer = tokens.Params()
+	}
+	if front.Code != "" {
+		answer.Set("code", string(front.Code))
+	}
+	err = h.Grants.KeepCode(r.Context(), permits[0], kept, req.Steps, req.StartedAt)
 	if fault.Is(err, fault.Conflict) {
 		return &grant.Stalled{Request: req, StartAgain: h.Base + route.Authorize + "?again=" + req.ID, Err: err}
 	}
@@ -107,18 +127,31 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, req grant.Requ
 		return err
 	}
 	h.Jar.Drop(w, r, req.ID)
-	return h.send(w, r, replyTo(req.Asked), url.Values{"code": {string(code)}}, req.Asked.UILocales)
+	return h.send(w, r, replyTo(req.Asked, c), answer, req.Asked.UILocales)
 }
 
-func (h *Handler) permit(r *http.Request, req grant.Request, c client.Client, known *session.Known) (grant.Permit, error) {
-	s := &known.Session
-	path := grant.IssueCode
+// pathsOf returns the ways to something of worth that a request wants to go: for a code
+// and tokens both.
+func pathsOf(req grant.Request) []grant.Path {
 	if req.Device != nil {
-		path = grant.ApproveDevice
+		return []grant.Path{grant.ApproveDevice}
 	}
-	return h.Desk.Decide(r.Context(), grant.Case{
-		Path: path, Client: c,
-		User: &known.User, Identity: &known.Identity, Session: s,
+	var paths []grant.Path
+	if req.Asked.ResponseType.Code() {
+		paths = append(paths, grant.IssueCode)
+	}
+	if req.Asked.ResponseType.Front() {
+		paths = append(paths, grant.IssueTokens)
+	}
+	return paths
+}
+
+// permits returns the gate's word for each way that the request wants to go.
+func (h *Handler) permits(r *http.Request, req grant.Request, c client.Client, known *session.Known) ([]grant.Permit, error) {
+	s := &known.Session
+	whole := grant.Case{
+		Client: c,
+		User:   &known.User, Identity: &known.Identity, Session: s,
 		Authorization: grant.Authorization{
 			ID:          grant.NewID(),
 			ClientID:    c.ID,
@@ -133,22 +166,37 @@ func (h *Handler) permit(r *http.Request, req grant.Request, c client.Client, kn
 			Methods:     s.Methods,
 			IssuedAt:    h.Clock.Now(),
 			SupportCode: req.SupportCode,
+			Terms:       grant.Terms{Claims: req.Asked.Claims, ACR: wanted(req.Asked)},
 		},
-		RedirectURI: req.Asked.RedirectURI,
-		RequestedAt: req.StartedAt,
-		MaxAge:      req.MaxAge(),
-		Consent:     allowed(req, c, known),
-	})
+		RedirectURI:  req.Asked.RedirectURI,
+		ResponseType: req.Asked.ResponseType,
+		RequestedAt:  req.StartedAt,
+		MaxAge:       req.MaxAge(),
+		Classes:      demanded(req.Asked),
+		Consent:      allowed(req, c, known),
+	}
+	var permits []grant.Permit
+	for _, path := range pathsOf(req) {
+		whole.Path = path
+		permit, err := h.Desk.Decide(r.Context(), whole)
+		if err != nil {
+			return nil, err
+		}
+		permits = append(permits, permit)
+	}
+	return permits, nil
 }
 
 // toldOf says what the client hears of a closed gate. It hears as little as it
 // needs to know; the log has the reason.
 func toldOf(d *grant.Denial) *oauth.Error {
 	switch d.Reason {
-	case grant.ClientDisabled, grant.GrantTypeMissing:
+	case grant.ClientDisabled, grant.GrantTypeMissing, grant.ResponseTypeMissing:
 		return oauth.Wrap(oauth.UnauthorizedClient, d, "This client may not do this.")
 	case grant.ScopeNotAllowed, grant.AudienceNotAllowed:
 		return oauth.Wrap(oauth.InvalidScope, d, "This client may not have these scopes.")
+	case grant.AuthTooWeak:
+		return oauth.Wrap(oauth.UnmetRequirements, d, "The person has not logged in in a way that has the acr which the claims parameter demands.")
 	case grant.SessionEnded, grant.AuthTooOld, grant.ConsentMissing:
 		return oauth.Wrap(oauth.InteractionRequired, d, "The person has to be asked again.")
 	default:
@@ -157,14 +205,21 @@ func toldOf(d *grant.Denial) *oauth.Error {
 }
 
 // send brings parameters to the client, together with the state it gave us and
-// with who we are, RFC 9207.
+// with who we are, RFC 9207. Where the client wants them signed, they are one.
 func (h *Handler) send(w http.ResponseWriter, r *http.Request, to reply, params url.Values, locales []string) error {
 	params.Set("iss", h.Issuer)
 	if to.state != "" {
 		params.Set("state", to.state)
 	}
-	if to.mode != oauth.ModeFormPost {
-		return httpx.SeeOther(w, r, oauth.AppendResponse(to.redirectURI, to.mode, params))
+	if to.mode.Signed() {
+		response, err := h.Mint.Response(to.client, params, h.Clock.Now())
+		if err != nil {
+			return err
+		}
+		params = url.Values{"response": {response}}
+	}
+	if to.mode.Way() != oauth.ModeFormPost {
+		return httpx.SeeOther(w, r, oauth.AppendResponse(to.redirectURI, to.mode.Way(), params))
 	}
 	if !httpx.TakesForm(to.redirectURI) {
 		return fault.New(fault.Invalid, "The application's address cannot take a form.")

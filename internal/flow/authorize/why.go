@@ -3,10 +3,12 @@ package authorize
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"time"
 
 	"dex/internal/domain/audit"
 	"dex/internal/domain/client"
+	"dex/internal/domain/credential"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/session"
 )
@@ -53,6 +55,8 @@ func passedOver(r grant.Request, s seen, now time.Time) (said, why string) {
 		return "is passed over: a new login is asked for", "prompt=login"
 	case r.Asked.Prompt.SelectAccount:
 		return "is passed over: a choice of account is asked for", "prompt=select_account"
+	case tooWeak(r, s.known):
+		return "is passed over: its login is only of the class " + credential.Class(k.Methods), "acr_values=" + strings.Join(wanted(r.Asked), " ")
 	default:
 		return fmt.Sprintf("is passed over: the last login was %s ago", now.Sub(k.AuthTime).Round(time.Second)), fmt.Sprintf("max_age=%d", int64(r.MaxAge().Seconds()))
 	}

@@ -120,7 +120,7 @@ func (h *Handler) metadata() oauth.Metadata {
 
 // claims are the claims that tokens and userinfo may hold.
 var claims = []string{
-	"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "sid", "at_hash",
+	"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "sid", "at_hash", "c_hash", "s_hash",
 	"name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture",
 	"website", "gender", "birthdate", "zoneinfo", "locale", "email", "email_verified", "groups",
 }

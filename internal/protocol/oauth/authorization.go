@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -11,44 +12,27 @@ import (
 	"dex/internal/base/fault"
 )
 
-// ResponseType is what a client wants an authorization to end in.
-type ResponseType string
-
-// ResponseTypeCode is an authorization code, which the client redeems for tokens
-// where no browser looks on.
-const ResponseTypeCode ResponseType = "code"
-
-// ResponseMode is how the answer gets to the client. The empty one is the default
-// of the response type.
-type ResponseMode string
-
-// The response modes (OAuth 2.0 Multiple Response Type Encoding Practices,
-// section 2.1; OAuth 2.0 Form Post Response Mode).
-const (
-	ModeQuery    ResponseMode = "query"
-	ModeFragment ResponseMode = "fragment"
-	ModeFormPost ResponseMode = "form_post"
-)
-
 // Authorization is what a client asks of the authorization endpoint. It travels
 // sealed in a cookie while the person is away, and so its names are short.
 type Authorization struct {
-	ClientID     string       `json:"c,omitempty"`
-	RedirectURI  string       `json:"r,omitempty"` // empty if the client left it to its registration
-	ResponseType ResponseType `json:"t,omitempty"`
-	ResponseMode ResponseMode `json:"m,omitempty"`
-	Scopes       Scopes       `json:"s,omitempty"`
-	State        string       `json:"st,omitempty"`
-	Nonce        string       `json:"n,omitempty"`
-	Challenge    Challenge    `json:"ch,omitempty"`
-	Prompt       Prompt       `json:"p,omitzero"`
-	MaxAge       *Seconds     `json:"a,omitempty"` // nil if the client does not care; zero is like a prompt for login
-	LoginHint    string       `json:"lh,omitempty"`
-	IDTokenHint  string       `json:"ih,omitempty"`
-	UILocales    []string     `json:"l,omitempty"`
-	ACRValues    []string     `json:"ac,omitempty"`
-	Display      string       `json:"d,omitempty"`
-	ConnectorID  string       `json:"co,omitempty"`
+	ClientID      string         `json:"c,omitempty"`
+	RedirectURI   string         `json:"r,omitempty"` // empty if the client left it to its registration
+	ResponseType  ResponseType   `json:"t,omitempty"`
+	ResponseMode  ResponseMode   `json:"m,omitempty"`
+	Scopes        Scopes         `json:"s,omitempty"`
+	State         string         `json:"st,omitempty"`
+	Nonce         string         `json:"n,omitempty"`
+	Challenge     Challenge      `json:"ch,omitempty"`
+	Prompt        Prompt         `json:"p,omitzero"`
+	MaxAge        *Seconds       `json:"a,omitempty"` // nil if the client does not care; zero is like a prompt for login
+	LoginHint     string         `json:"lh,omitempty"`
+	IDTokenHint   string         `json:"ih,omitempty"`
+	UILocales     []string       `json:"l,omitempty"`
+	ACRValues     []string       `json:"ac,omitempty"`
+	Claims        *ClaimsRequest `json:"cl,omitempty"`
+	ClaimsLocales []string       `json:"ll,omitempty"`
+	Display       string         `json:"d,omitempty"`
+	ConnectorID   string         `json:"co,omitempty"`
 }
 
 // Seconds is a span of time as parameters have it.
@@ -56,14 +40,6 @@ type Seconds int64
 
 // Duration returns s as a duration.
 func (s Seconds) Duration() time.Duration { return time.Duration(s) * time.Second }
-
-// Mode returns the mode in which the answer goes out.
-func (a Authorization) Mode() ResponseMode {
-	if a.ResponseMode == "" {
-		return ModeQuery
-	}
-	return a.ResponseMode
-}
 
 // ParseAuthorization reads an authorization request (RFC 6749, section 4.1.1;
 // OpenID Connect Core, section 3.1.2.1; RFC 7636, section 4.3). Parameters that
@@ -84,6 +60,8 @@ func ParseAuthorization(values url.Values) (Authorization, error) {
 	a.ClientID, a.RedirectURI = clientID, redirectURI
 	a.State = f.one("state", MaxState)
 	a.ResponseMode = f.responseMode()
+	responseType, wrongType := ParseResponseType(f.one("response_type", MaxValue))
+	a.ResponseType = responseType // which says where the client looks for an error, too
 	switch {
 	case noClient != nil:
 		return a, local("client_id", noClient)
@@ -100,7 +78,10 @@ func ParseAuthorization(values url.Values) (Authorization, error) {
 	if f.err != nil {
 		return a, f.err
 	}
-	a.ResponseType = f.responseType()
+	take(f, responseType, wrongType)
+	if a.ResponseMode.shows(a.ResponseType) {
+		f.fail(Errorf(InvalidRequest, "This response_type cannot be answered in a query."))
+	}
 	a.Scopes = f.scopes()
 	a.Nonce = f.one("nonce", MaxNonce)
 	a.Challenge = f.challenge()
@@ -110,19 +91,12 @@ func ParseAuthorization(values url.Values) (Authorization, error) {
 	a.IDTokenHint = f.one("id_token_hint", MaxIDTokenHint)
 	a.UILocales = keep(f.list("ui_locales", MaxUILocales), languageTag)
 	a.ACRValues = f.list("acr_values", MaxACRValues)
+	a.Claims = f.claims()
+	a.ClaimsLocales = keep(f.list("claims_locales", MaxUILocales), languageTag)
 	a.Display = f.display()
 	a.ConnectorID = f.one("connector_id", MaxValue)
-	for _, name := range ignored {
-		if len(values[name]) > 1 {
-			f.one(name, MaxValue)
-		}
-	}
 	return a, f.done()
 }
-
-// ignored are the parameters that we know and have no use for. They, too, may
-// come only once.
-var ignored = []string{"claims", "claims_locales"}
 
 // local turns a mistake in what says where an answer goes into a fault, which is
 // shown to the person and never sent on.
@@ -144,25 +118,12 @@ func (f *form) unsupported(name string, code Code, description string) {
 }
 
 func (f *form) responseMode() ResponseMode {
-	switch mode := ResponseMode(f.one("response_mode", MaxValue)); mode {
-	case "", ModeQuery, ModeFragment, ModeFormPost:
-		return mode
-	default:
+	mode := ResponseMode(f.one("response_mode", MaxValue))
+	if mode != "" && !slices.Contains(ResponseModes(), mode) {
 		f.fail(Errorf(InvalidRequest, "The response_mode is not supported."))
 		return ""
 	}
-}
-
-func (f *form) responseType() ResponseType {
-	switch t := ResponseType(f.one("response_type", MaxValue)); t {
-	case ResponseTypeCode:
-		return t
-	case "":
-		f.missing("response_type")
-	default:
-		f.fail(Errorf(UnsupportedResponseType, "The response_type is not supported."))
-	}
-	return ""
+	return mode
 }
 
 func (f *form) scopes() Scopes {
@@ -173,6 +134,11 @@ func (f *form) scopes() Scopes {
 func (f *form) prompt() Prompt {
 	p, err := ParsePrompt(f.one("prompt", MaxValue))
 	return take(f, p, err)
+}
+
+func (f *form) claims() *ClaimsRequest {
+	c, err := ParseClaims(f.one("claims", MaxClaims))
+	return take(f, c, err)
 }
 
 func (f *form) challenge() Challenge {

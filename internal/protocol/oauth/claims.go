@@ -1,6 +1,10 @@
 package oauth
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"dex/internal/protocol/jose"
+)
 
 // ClaimsRequest is the claims that a client asks for one by one, by where it wants
 // them: OpenID Connect Core section 5.5.
@@ -15,4 +19,85 @@ type ClaimRequest struct {
 	Essential bool              `json:"essential,omitempty"`
 	Value     json.RawMessage   `json:"value,omitempty"`
 	Values    []json.RawMessage `json:"values,omitempty"`
+}
+
+// ParseClaims reads a claims parameter. Members that we do not know are ignored; nil
+// is a request for nothing.
+func ParseClaims(text string) (*ClaimsRequest, error) {
+	if text == "" {
+		return nil, nil
+	}
+	if len(text) > MaxClaims {
+		return nil, Errorf(InvalidRequest, "The parameter claims is longer than %d bytes.", MaxClaims)
+	}
+	var c ClaimsRequest
+	if err := jose.Unmarshal([]byte(text), &c); err != nil {
+		return nil, Wrap(InvalidRequest, err, "The parameter claims is not a JSON object of the form that it should have.")
+	}
+	for _, place := range []*map[string]*ClaimRequest{&c.IDToken, &c.Userinfo} {
+		if len(*place) == 0 {
+			*place = nil // as it comes back from where it is kept
+		}
+		if len(*place) > MaxClaimNames {
+			return nil, Errorf(InvalidRequest, "The parameter claims asks for more than %d claims.", MaxClaimNames)
+		}
+		for name, asked := range *place {
+			if name == "" || len(name) > MaxValue || !printable(name) {
+				return nil, Errorf(InvalidRequest, "The parameter claims names something that is no claim.")
+			}
+			if asked.usual() {
+				(*place)[name] = nil
+			}
+		}
+	}
+	if c.IDToken == nil && c.Userinfo == nil {
+		return nil, nil
+	}
+	return &c, nil
+}
+
+// usual reports whether a claim is asked for in no special way.
+func (c *ClaimRequest) usual() bool {
+	return c == nil || !c.Essential && len(c.Value) == 0 && len(c.Values) == 0
+}
+
+// wanted returns the texts that a claim may have, if the client has said which.
+func (c *ClaimRequest) wanted() []string {
+	if c == nil {
+		return nil
+	}
+	var texts []string
+	for _, v := range append([]json.RawMessage{c.Value}, c.Values...) {
+		var text string
+		if json.Unmarshal(v, &text) == nil && text != "" {
+			texts = append(texts, text)
+		}
+	}
+	return texts
+}
+
+// ACR returns the authentication context classes that the ID token shall have one of,
+// the dearest first, and whether nothing else will do: OpenID Connect Core section
+// 5.5.1.1.
+func (c *ClaimsRequest) ACR() (classes []string, essential bool) {
+	if c == nil {
+		return nil, false
+	}
+	asked := c.IDToken["acr"]
+	classes = asked.wanted()
+	return classes, len(classes) > 0 && asked.Essential
+}
+
+// Subject returns whom the tokens must be about, if the client has said so: OpenID
+// Connect Core section 5.5.1.
+func (c *ClaimsRequest) Subject() string {
+	if c == nil {
+		return ""
+	}
+	for _, place := range []map[string]*ClaimRequest{c.IDToken, c.Userinfo} {
+		if subjects := place["sub"].wanted(); len(subjects) > 0 {
+			return subjects[0]
+		}
+	}
+	return ""
 }

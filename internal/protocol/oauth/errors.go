@@ -34,6 +34,9 @@ const (
 	RequestURINotSupported   Code = "request_uri_not_supported"
 	RegistrationNotSupported Code = "registration_not_supported"
 
+	// OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
+	UnmetRequirements Code = "unmet_authentication_requirements"
+
 	// RFC 8628, section 3.5.
 	AuthorizationPending Code = "authorization_pending"
 	SlowDown             Code = "slow_down"

@@ -24,8 +24,10 @@ const (
 	MaxScopes      = 100 // values
 	MaxLoginHint   = 512
 	MaxIDTokenHint = 8 << 10
-	MaxUILocales   = 10  // values
-	MaxACRValues   = 20  // values
+	MaxUILocales   = 10 // values
+	MaxACRValues   = 20 // values
+	MaxClaims      = 4 << 10
+	MaxClaimNames  = 100 // in a claims request
 	MaxValue       = 256 // of one in a list, or of a parameter with no size of its own
 	MaxSecret      = 1 << 10
 	MaxToken       = 16 << 10

@@ -15,6 +15,7 @@ const (
 	GrantAuthorizationCode = "authorization_code"
 	GrantRefreshToken      = "refresh_token"
 	GrantClientCredentials = "client_credentials"
+	GrantImplicit          = "implicit"                                     // at the authorization endpoint: RFC 6749, section 4.2
 	GrantDeviceCode        = "urn:ietf:params:oauth:grant-type:device_code" // RFC 8628, section 3.4
 )
 

@@ -212,7 +212,8 @@ func Permit(t testing.TB, path grant.Path, a grant.Authorization) grant.Permit {
 	now := a.IssuedAt
 	c := appClient()
 	c.ID, c.Trusted, c.Scopes = a.ClientID, true, a.Scopes
-	c.GrantTypes = append(c.GrantTypes, client.DeviceCode, client.CIBA)
+	c.GrantTypes = append(c.GrantTypes, client.DeviceCode, client.CIBA, client.Implicit)
+	c.ResponseTypes = oauth.ResponseTypes()
 	if c.ID == "" {
 		c.ID = app
 	}
@@ -220,7 +221,7 @@ func Permit(t testing.TB, path grant.Path, a grant.Authorization) grant.Permit {
 	p, err := grant.Decide(grant.Case{
 		Path: path, Now: now, Client: c, Connector: &grant.Connector{ID: a.ConnectorID}, User: &user.User{ID: a.UserID},
 		Identity: &user.Identity{ConnectorID: a.ConnectorID, Subject: a.Subject}, Session: alive, Authorization: a,
-		RedirectURI: redirect, RequestedAt: now, Consent: a.Scopes,
+		RedirectURI: redirect, ResponseType: oauth.ResponseTypeCodeIDToken, RequestedAt: now, Consent: a.Scopes,
 	})
 	if err != nil {
 		t.Fatalf("the gate: %v", err)
