@@ -101,6 +101,9 @@ type Client struct {
 	SoftwareVersion string   `json:"software_version,omitempty"`
 
 	Disabled bool `json:"-"`
+	// SelfRegistered says that the client has said of itself what it is, and no operator:
+	// what it names is fetched only where an operator has allowed that.
+	SelfRegistered bool `json:"-"`
 	// NotBefore is when the client came to be, to the second: nothing that was issued
 	// earlier is its own, but that of another of the same id, which is gone.
 	NotBefore time.Time `json:"-"`

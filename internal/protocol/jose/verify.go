@@ -241,3 +241,13 @@ var sextets = func() (t [256]byte) {
 	}
 	return t
 }()
+
+// NamedKey returns the id of the key that a token names, or nothing: it serves to find
+// keys, and says nothing of who signed the token.
+func NamedKey(token string) string {
+	h, _, err := split(token)
+	if err != nil {
+		return ""
+	}
+	return h.KeyID
+}
