@@ -24,6 +24,7 @@ func (s *Settings) check(l *loader) {
 	checkDatabase(s, l.Findings)
 	checkIssuer(s, l.Findings)
 	checkDrain(s, l.Findings)
+	checkHosts(s.ClientDocumentsAllow, l.Findings)
 	checkTLS(s.TLSCertFile, s.TLSKeyFile, l.Findings)
 	checkMutual(s, l.Findings)
 	l.keySecrets(s.KeySecrets, s.DB)
@@ -149,6 +150,17 @@ func checkIssuer(s *Settings, f *strict.Findings) {
 		f.Add("issuer", "is not set: it is the https URL that applications know this service by")
 	case !strings.HasSuffix(s.Listen, ":0"):
 		s.Issuer = "http://" + s.Listen
+	}
+}
+
+// checkHosts looks at the hosts that applications may name. They are compared as they
+// stand, so that there is one way to write each.
+func checkHosts(hosts []string, f *strict.Findings) {
+	for i, host := range hosts {
+		name := strings.TrimPrefix(host, "*.")
+		if name == "" || name != strings.ToLower(name) || strings.ContainsAny(name, "*/:@?# ") || strings.HasSuffix(name, ".") {
+			f.Add(fmt.Sprintf("client_documents_allow[%d]", i), "must be a host in small letters, without a scheme or a port, such as app.example.com or *.example.com")
+		}
 	}
 }
 

@@ -44,6 +44,8 @@ type Overlord struct {
 	BootstrapSecretFile string `yaml:"bootstrap_secret_file"`
 	// Private networks that may be reached, to deliver mail and the record of what was done.
 	OutboundAllowPrivate []netip.Prefix `yaml:"outbound_allow_private"`
+	// A file of certificates in PEM that are trusted beside those of the system, when something is delivered.
+	OutboundCAFile string `yaml:"outbound_ca_file"`
 
 	// The least important lines that are logged.
 	LogLevel string `yaml:"log_level" default:"info" enum:"debug|info|warn|error"`

@@ -63,6 +63,10 @@ type Settings struct {
 	DPoPNonces bool `yaml:"dpop_nonces"`
 	// Private networks that connectors may reach. With no_db this machine may be reached without being listed.
 	OutboundAllowPrivate []netip.Prefix `yaml:"outbound_allow_private"`
+	// A file of certificates in PEM that are trusted beside those of the system, when connectors and applications are called.
+	OutboundCAFile string `yaml:"outbound_ca_file"`
+	// The hosts that applications which say of themselves what they are may name: where their key sets are, their sectors, their request objects, and they themselves, if their client_id is an https URL. *.example.com is every host below. Without any, nothing is fetched that an application has named by itself.
+	ClientDocumentsAllow []string `yaml:"client_documents_allow"`
 
 	// A folder whose files replace the built-in templates, styles and messages of the same path.
 	Theme string `yaml:"theme"`

@@ -28,6 +28,8 @@ var (
 		"forwarded_certificates_secret": "the secret by which a proxy of trusted_proxies shows, in the header Dex-Proxy-Secret, that the certificate it hands on in Client-Cert (RFC 9440) is that of the client",
 		"dpop_nonces":                   "dPoP proofs must hold a nonce of ours, so that none can be made before its time; it costs each client a second request now and then",
 		"outbound_allow_private":        "private networks that connectors may reach",
+		"outbound_ca_file":              "a file of certificates in PEM that are trusted beside those of the system, when connectors and applications are called",
+		"client_documents_allow":        "the hosts that applications which say of themselves what they are may name: where their key sets are, their sectors, their request objects, and they themselves, if their client_id is an https URL",
 		"theme":                         "a folder whose files replace the built-in templates, styles and messages of the same path",
 		"templates_reload":              "read the theme anew for each page, for whoever edits it",
 		"log_level":                     "the least important lines that are logged",
@@ -51,6 +53,7 @@ var (
 		"key_period":             "how long a key signs before the next one does; the same as keys.rotation",
 		"bootstrap_secret_file":  "the file that the one-time secret for the first administrator is written to, readable by nobody else",
 		"outbound_allow_private": "private networks that may be reached, to deliver mail and the record of what was done",
+		"outbound_ca_file":       "a file of certificates in PEM that are trusted beside those of the system, when something is delivered",
 		"log_level":              "the least important lines that are logged",
 		"log_format":             "how a line of the log looks",
 	}

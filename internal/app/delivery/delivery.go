@@ -4,6 +4,7 @@ package delivery
 
 import (
 	"context"
+	"crypto/x509"
 	"net/netip"
 	"time"
 
@@ -28,6 +29,7 @@ type Settings struct {
 	Mail         config.Mail
 	Audit        config.Audit
 	AllowPrivate []netip.Prefix // networks that a webhook may be in
+	Roots        *x509.CertPool // whom to trust there; nil for those of the system
 	Host         string         // what this machine is called
 }
 
@@ -96,7 +98,7 @@ func Sinks(s Settings, c clock.Clock) (all []sink.Sink, err error) {
 		all = append(all, log)
 	}
 	if s.Audit.Webhook != "" {
-		client := outbound.New(outbound.Options{AllowPrivate: s.AllowPrivate})
+		client := outbound.New(outbound.Options{AllowPrivate: s.AllowPrivate, RootCAs: s.Roots})
 		hook, err := sink.NewWebhook(s.Audit.Webhook, s.Audit.WebhookSecret, client, c)
 		if err != nil {
 			return nil, err

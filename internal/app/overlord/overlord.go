@@ -5,6 +5,7 @@ package overlord
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"io"
 	"log/slog"
@@ -49,8 +50,9 @@ type Overlord struct {
 	metrics  net.Listener     // where metrics are asked for; nil for none
 	tracing  *tracing.Tracing // nil if nobody wants to know
 	keys     *seal.Ring
-	terminal io.Writer // nil if nobody looks
-	address  string    // of the API
+	roots    *x509.CertPool // whom to trust out there; nil for those of the system
+	terminal io.Writer      // nil if nobody looks
+	address  string         // of the API
 
 	db      atomic.Pointer[store.DB]
 	api     atomic.Pointer[http.Handler] // nil until everything is there
@@ -63,7 +65,11 @@ func New(s *config.Overlord, log *slog.Logger, terminal io.Writer) (*Overlord, e
 	if err != nil {
 		return nil, err
 	}
-	o := &Overlord{settings: s, log: log, keys: keys, terminal: terminal}
+	roots, err := process.Roots(s.OutboundCAFile)
+	if err != nil {
+		return nil, err
+	}
+	o := &Overlord{settings: s, log: log, keys: keys, roots: roots, terminal: terminal}
 	if s.OTLPEndpoint != "" {
 		if o.tracing, err = tracing.New(context.Background(), s.OTLPEndpoint, "dex-overlord", log); err != nil {
 			return nil, err
@@ -222,7 +228,7 @@ func (o *Overlord) office(db *store.DB) *office.Office {
 	return &office.Office{
 		DB: db, Log: o.log, Hasher: credential.NewArgon2(0), Told: o.Told, Tracer: o.tracer(), ClearEvery: s.GCInterval,
 		Algorithms: office.Algorithms(s.Keys), Timing: office.Timing(s.Keys, s.Expiry),
-		Delivery: delivery.Settings{Mail: s.Mail, Audit: s.Audit, AllowPrivate: s.OutboundAllowPrivate, Host: office.Host()},
+		Delivery: delivery.Settings{Mail: s.Mail, Audit: s.Audit, AllowPrivate: s.OutboundAllowPrivate, Roots: o.roots, Host: office.Host()},
 	}
 }
 

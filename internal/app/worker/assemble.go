@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/hex"
 	"io/fs"
 	"net/http"
@@ -19,6 +20,7 @@ import (
 	"dex/internal/base/route"
 	"dex/internal/connector"
 	"dex/internal/connector/roster"
+	"dex/internal/domain/client"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/key"
 	"dex/internal/domain/mint"
@@ -112,8 +114,9 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 			token.ClientCredentials{Desk: desk, Clock: clk},
 			token.DeviceCode{Devices: t, Grants: t, Desk: desk, Lifetimes: lifetimes, Clock: clk},
 		}
-		mux     = http.NewServeMux()
-		onError = w.errorPage(pages)
+		documents = &client.Documents{Fetch: outbound.Fetch(w.client), Hosts: w.settings.ClientDocumentsAllow, Clock: clk}
+		mux       = http.NewServeMux()
+		onError   = w.errorPage(pages)
 	)
 	(&authorize.Handler{
 		Issuer: issuer, Base: base, Origin: origin, Lifetimes: lifetimes,
@@ -149,20 +152,20 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		Issuer: issuer, Base: base, DemoURL: w.demoURL(s), Sessions: t, Cookies: cookies, Pages: pages, Clock: clk,
 	}).Routes(mux, onError)
 	(&token.Handler{
-		Issuer: issuer, Lifetimes: lifetimes, Clients: t, Grants: t, Desk: desk, Proofs: proofs,
+		Issuer: issuer, Lifetimes: lifetimes, Clients: t, Documents: documents, Grants: t, Desk: desk, Proofs: proofs,
 		Mint: minter, Refresh: refresh, Ring: p.ring, Clock: clk, Types: types,
 		Devices: t, UserCodes: userCodes, Meter: w.meter(s.id),
 	}).Routes(mux)
 	(&userinfo.Handler{
 		Issuer: issuer, Clients: t, Grants: t, Desk: desk, Proofs: proofs, Ring: p.ring, Clock: clk,
 	}).Routes(mux)
-	documents := &discovery.Handler{
+	described := &discovery.Handler{
 		Issuer: issuer, Offer: w.offer(types), Locales: pages.Languages(),
 		Ring: p.ring, MaxAge: p.ring.Timing.MaxAge,
 	}
 	quick := http.NewServeMux()
 	for _, m := range []*http.ServeMux{mux, quick} {
-		if err := documents.Routes(m, onError); err != nil {
+		if err := described.Routes(m, onError); err != nil {
 			return nil, err
 		}
 	}
@@ -208,12 +211,12 @@ func (s *site) purpose(name string) string {
 
 // outward is the one client that leaves the house. With everything on one machine
 // for a try, that machine may be reached.
-func outward(s *config.Settings) *http.Client {
+func outward(s *config.Settings, roots *x509.CertPool) *http.Client {
 	allow := s.OutboundAllowPrivate
 	if s.NoDB {
 		allow = append(allow[:len(allow):len(allow)], netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"))
 	}
-	return outbound.New(outbound.Options{AllowPrivate: allow, PerHost: 32})
+	return outbound.New(outbound.Options{AllowPrivate: allow, PerHost: 32, RootCAs: roots})
 }
 
 func (w *Worker) theme() fs.FS {

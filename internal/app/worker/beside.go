@@ -40,7 +40,7 @@ func (w *Worker) newOffice() *office.Office {
 		DB: w.db, Log: w.log, Hasher: w.hasher, Algorithms: algorithms(w.settings), Timing: timing(w.settings), ClearEvery: clearEvery,
 		Visited: !w.settings.Duties, Tracer: w.tracer(),
 		Delivery: delivery.Settings{
-			Mail: w.settings.Mail, Audit: w.settings.Audit, AllowPrivate: w.settings.OutboundAllowPrivate, Host: w.home.url.Hostname(),
+			Mail: w.settings.Mail, Audit: w.settings.Audit, AllowPrivate: w.settings.OutboundAllowPrivate, Roots: w.roots, Host: w.home.url.Hostname(),
 		},
 	}
 }

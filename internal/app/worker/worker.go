@@ -4,6 +4,7 @@ package worker
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"io"
 	"log/slog"
@@ -56,7 +57,8 @@ type Worker struct {
 	log      *slog.Logger
 	hasher   *credential.Argon2
 	keys     *seal.Ring
-	client   *http.Client // the one that leaves the house
+	roots    *x509.CertPool // whom it trusts; nil for those of the system
+	client   *http.Client   // the one that leaves the house
 
 	serving atomic.Bool                  // whether everything is there
 	leaving atomic.Bool                  // whether it has been told to stop
@@ -97,7 +99,11 @@ func New(s *config.Settings, o Options) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Worker{settings: s, options: o, log: o.Log, home: home, keys: keys, hasher: credential.NewArgon2(0), client: outward(s)}
+	roots, err := process.Roots(s.OutboundCAFile)
+	if err != nil {
+		return nil, err
+	}
+	w := &Worker{settings: s, options: o, log: o.Log, home: home, keys: keys, hasher: credential.NewArgon2(0), roots: roots, client: outward(s, roots)}
 	w.sites = newSites(home, w.put, func(id, why string) { w.log.Warn("a tenant is not served", "tenant", id, "why", why) })
 	if s.OTLPEndpoint != "" {
 		if w.tracing, err = tracing.New(context.Background(), s.OTLPEndpoint, "dex-worker", w.log); err != nil {

@@ -25,6 +25,7 @@ import (
 	"dex/internal/domain/proof"
 	"dex/internal/domain/tenant"
 	"dex/internal/domain/user"
+	"dex/internal/protocol/jose"
 	"dex/internal/protocol/oauth"
 )
 
@@ -33,6 +34,7 @@ type Handler struct {
 	Issuer    string
 	Lifetimes tenant.Lifetimes
 	Clients   client.Store
+	Documents *client.Documents // where clients publish their keys
 	Grants    grant.Store
 	Desk      grant.Desk
 	Proofs    *proof.Desk
@@ -190,6 +192,11 @@ func (h *Handler) authenticate(w http.ResponseWriter, r *http.Request, form url.
 	}
 	if err != nil {
 		return client.Client{}, err
+	}
+	if cred.Assertion != "" {
+		if c, err = h.Documents.WithKeys(ctx, c, jose.NamedKey(cred.Assertion)); err != nil {
+			return client.Client{}, refused(err)
+		}
 	}
 	now := h.Clock.Now()
 	used, err := client.Authenticate(c, cred, client.Endpoint{Issuer: h.Issuer, URL: h.Issuer + route.Token}, now)
