@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os/exec"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -107,10 +108,11 @@ const measure = `(() => {
 func TestEveryPageFitsASmallScreenAndAFinger(t *testing.T) {
 	r := newRenderer(t, Options{Service: "The Identity Service of the Example Corporation"})
 	pages := map[string]Page{}
+	logo := icon(t, body(t, render(t, r, View{Page: homePage{}}, "en")))
 	for _, s := range samples() {
-		pages[s.name] = s.page
+		pages[s.name] = withLogo(s.page, logo)
 		// Names as long as they may be, and without a place to break.
-		pages[s.name+"-long"] = with(s.page, "https://"+strings.Repeat("Donaudampfschifffahrt", 4))
+		pages[s.name+"-long"] = withLogo(with(s.page, "https://"+strings.Repeat("Donaudampfschifffahrt", 4)), logo)
 	}
 	server := serve(t, r, func(req *http.Request) View {
 		return View{Page: pages[req.PathValue("name")], Locales: []string{"de"}}
@@ -147,6 +149,28 @@ func TestEveryPageFitsASmallScreenAndAFinger(t *testing.T) {
 			}
 		}
 	}
+}
+
+// icon returns where a page has its icon.
+func icon(t *testing.T, page string) string {
+	t.Helper()
+	for _, n := range elements(t, page) {
+		if value(n, "rel") == "icon" {
+			return value(n, "href")
+		}
+	}
+	t.Fatal("the page has no icon")
+	return ""
+}
+
+// withLogo returns the page with a logo that is there, where it has one.
+func withLogo(page Page, logo string) Page {
+	v := reflect.New(reflect.TypeOf(page)).Elem()
+	v.Set(reflect.ValueOf(page))
+	if f := v.FieldByName("ClientLogo"); f.IsValid() && f.String() != "" {
+		f.SetString(logo)
+	}
+	return v.Interface().(Page)
 }
 
 func TestAFormEndsWhereThePolicyLetsItAndNowhereElse(t *testing.T) {

@@ -112,7 +112,7 @@ func TestManyAreServedAtOnceAndEachGetsHisOwnPage(t *testing.T) {
 				lang, title = "de", "<h1>Bei "+name+" anmelden</h1>"
 			}
 			for range 50 {
-				if page := body(t, render(t, r, View{Page: formPage{ClientName: name}}, lang)); !strings.Contains(page, title) {
+				if page := body(t, render(t, r, View{Page: formPage{application: application{ClientName: name}}}, lang)); !strings.Contains(page, title) {
 					t.Errorf("no %q in %s", title, page)
 				}
 			}

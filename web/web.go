@@ -4,19 +4,22 @@
 // A flow fills in a struct and names its template; how that becomes HTML, in
 // whose language, and which headers protect it, is decided here and nowhere
 // else. No page needs a script, holds one, or loads anything from another
-// address, and the policy that goes out with it holds the browser to that.
+// address but an application's logo, and the policy that goes out with it holds
+// the browser to that.
 //
 // A [Page] is a plain struct. What a template reads of it, as {{.Field}}, is
 // the contract between the two:
 //
-//	login/choose.html         ClientName; Choices {ID, Name, Kind, URL, Out};
+//	login/choose.html         ClientName, ClientLogo, PolicyURL, TermsURL;
+//	                          Choices {ID, Name, Kind, URL, Out};
 //	                          Cancel {Action, Attempt, CSRF}
-//	login/form.html           ClientName, ConnectorName, Action, Attempt, CSRF,
+//	login/form.html           ClientName, ClientLogo, PolicyURL, TermsURL,
+//	                          ConnectorName, Action, Attempt, CSRF,
 //	                          Problem, Wait, ChooseURL;
 //	                          Fields {ID, Name, Label, Type, Value, Autocomplete, Focus}
 //	login/post.html           URL; Fields {Name, Value}
-//	authorize/consent.html    ClientName, ClientHost, PolicyURL, TermsURL, UserName,
-//	                          UserEmail, Action, Attempt, CSRF, Remember;
+//	authorize/consent.html    ClientName, ClientHost, ClientLogo, PolicyURL,
+//	                          TermsURL, UserName, UserEmail, Action, Attempt, CSRF, Remember;
 //	                          Scopes {Name, Client}
 //	authorize/form_post.html  URL; Fields {Name, Value}
 //	logout/confirm.html       ClientName, UserName, UserEmail, Action, CSRF;
@@ -62,6 +65,7 @@ type View struct {
 	Page     Page
 	Locales  []string // the request's ui_locales; they go before Accept-Language
 	LeadsOut bool     // a form of the page leads to another site: see [httpx.Policy]
+	Logo     bool     // the page shows an application's logo, from wherever it is
 }
 
 // Options say how a renderer is set up.
@@ -183,7 +187,7 @@ func (r *Renderer) Render(w http.ResponseWriter, req *http.Request, v View) erro
 	if !ok {
 		return fmt.Errorf("web: there is no template %q", name)
 	}
-	policy := httpx.Policy{LeadsOut: v.LeadsOut || posting[name], Script: posting[name]}
+	policy := httpx.Policy{LeadsOut: v.LeadsOut || posting[name], Script: posting[name], RemoteImages: v.Logo}
 	buf := r.buffers.Get().(*bytes.Buffer)
 	defer func() {
 		if buf.Cap() <= maxKept {

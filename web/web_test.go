@@ -17,10 +17,13 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // that a template which asks for another field fails in this package.
 
 type choosePage struct {
-	ClientName string
-	Choices    []choice
-	Cancel     cancel
+	application
+
+	Choices []choice
+	Cancel  cancel
 }
+
+type application struct{ ClientName, ClientLogo, PolicyURL, TermsURL string }
 
 type choice struct {
 	ID, Name, Kind, URL string
@@ -30,12 +33,14 @@ type choice struct {
 type cancel struct{ Action, Attempt, CSRF string }
 
 type formPage struct {
-	ClientName, ConnectorName string
-	Action, Attempt, CSRF     string
-	Fields                    []field
-	Problem                   string
-	Wait                      int
-	ChooseURL                 string
+	application
+
+	ConnectorName         string
+	Action, Attempt, CSRF string
+	Fields                []field
+	Problem               string
+	Wait                  int
+	ChooseURL             string
 }
 
 type field struct {
@@ -150,14 +155,21 @@ func failure(kind string) errorPage {
 
 // samples returns every page in every state that looks different.
 func samples() []sample {
+	grafana := application{ClientName: "Grafana"}
 	signIn := formPage{
-		ClientName: "Grafana", Action: "/login/local", Attempt: "a1", CSRF: "c1",
+		application: grafana, Action: "/login/local", Attempt: "a1", CSRF: "c1",
 		Fields: loginFields(""), ChooseURL: "/login?attempt=a1",
 	}
 	wrong := signIn
 	wrong.ConnectorName, wrong.Fields, wrong.Problem = "Example Directory", loginFields("jane"), "problem.credentials"
 	slow := wrong
 	slow.Problem, slow.Wait, slow.ChooseURL = "problem.throttled", 40, ""
+	known := application{
+		ClientName: "Grafana", ClientLogo: "https://grafana.example.com/logo.png",
+		PolicyURL: "https://grafana.example.com/privacy", TermsURL: "https://grafana.example.com/terms",
+	}
+	introduced := signIn
+	introduced.application = known
 	again := failure("expired")
 	again.StartAgainURL = "/"
 	upstream := failure("upstream")
@@ -172,24 +184,25 @@ func samples() []sample {
 	weakly.First, weakly.Problem = false, "account.problem.common"
 	post := []hidden{{"SAMLRequest", "fVLLTsMwELzzFZbvi"}, {"RelayState", "a1"}}
 	all := []sample{
-		{"choose", choosePage{"Grafana", []choice{
+		{"choose", choosePage{known, []choice{
 			{ID: "local", Name: "Password", Kind: "local", URL: "/login/local?attempt=a1"},
 			{ID: "corp", Name: "Example Corporation", Kind: "oidc", URL: "/login/corp?attempt=a1"},
 			{ID: "ldap", Name: "Example Directory", Kind: "ldap", URL: "/login/ldap?attempt=a1", Out: true},
-		}, cancel{"/login", "a1", "c1"}}, []string{"connector-local", "connector-corp", "connector-ldap", "cancel"}},
+		}, cancel{"/login", "a1", "c1"}}, []string{"connector-local", "connector-corp", "connector-ldap", "cancel", "logo", "policy", "terms"}},
 		{"form", signIn, []string{"login", "password", "submit", "cancel", "choose"}},
+		{"form-known", introduced, []string{"login", "password", "submit", "logo", "policy", "terms"}},
 		{"form-wrong", wrong, []string{"login", "password", "submit", "cancel", "problem"}},
 		{"form-slow", slow, []string{"problem"}},
 		{"post", postPage{"https://idp.example.com/saml/sso", post}, []string{"post", "continue"}},
 		{"form-post", formPostPage{"https://app.example.com/callback", []hidden{{"code", "dxc_1"}, {"state", "s"}, {"iss", "https://dex.example.com"}}}, []string{"post", "continue"}},
 		{"consent", consentPage{
-			ClientName: "Grafana", ClientHost: "grafana.example.com",
+			ClientName: "Grafana", ClientHost: "grafana.example.com", ClientLogo: known.ClientLogo,
 			PolicyURL: "https://grafana.example.com/privacy", TermsURL: "https://grafana.example.com/terms",
 			UserName: "Jane Doe", UserEmail: "jane@example.com",
 			Scopes: []scopeItem{{"openid", ""}, {"profile", ""}, {"email", ""}, {"groups", ""}, {"offline_access", ""},
 				{"audience:server:client_id:argo", "Argo CD"}, {"deploy:write", ""}},
 			Action: "/consent", Attempt: "a1", CSRF: "c1", Remember: true,
-		}, []string{"allow", "deny", "remember", "switch"}},
+		}, []string{"allow", "deny", "remember", "switch", "logo", "policy", "terms"}},
 		{"device-enter", enterPage{Action: "/device"}, []string{"user_code", "submit"}},
 		{"device-wrong", enterPage{Action: "/device", Code: "BCDF-GHJK", Problem: "device.problem.unknown"}, []string{"user_code", "problem"}},
 		{"device-slow", enterPage{Action: "/device", Code: "BCDF-GHJK", Problem: "device.problem.wait", Wait: 40}, []string{"problem"}},

@@ -19,6 +19,7 @@ import (
 // consentPage asks whether the client may have what it asks for.
 type consentPage struct {
 	ClientName, ClientHost string
+	ClientLogo             string
 	PolicyURL, TermsURL    string
 	UserName, UserEmail    string
 	Scopes                 []scopeLine
@@ -57,12 +58,12 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request) error {
 	if req.Device != nil {
 		return h.Pages.Render(w, r, web.View{Page: page.about(*req.Device, h.Clock.Now())})
 	}
-	return h.Pages.Render(w, r, web.View{Page: page, Locales: req.Asked.UILocales, LeadsOut: true})
+	return h.Pages.Render(w, r, web.View{Page: page, Locales: req.Asked.UILocales, LeadsOut: true, Logo: c.LogoURL != ""})
 }
 
 func (h *Handler) consentPage(r *http.Request, req grant.Request, c client.Client, known *session.Known) consentPage {
 	page := consentPage{
-		ClientName: c.Name, PolicyURL: c.PolicyURL, TermsURL: c.TermsURL,
+		ClientName: c.Name, ClientLogo: c.LogoURL, PolicyURL: c.PolicyURL, TermsURL: c.TermsURL,
 		UserName: known.PersonName(), UserEmail: known.Identity.Profile.Email,
 		Action: h.Base + route.Consent, Attempt: req.ID, CSRF: req.CSRF + "." + known.User.ID,
 		Remember: remembers(req, c),

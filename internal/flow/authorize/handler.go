@@ -155,7 +155,7 @@ func (h *Handler) client(ctx context.Context, asked oauth.Authorization, wrong e
 	case asked.RedirectURI == "":
 		return c, fault.New(fault.Invalid, "The application did not say where to return to: the redirect_uri is missing.")
 	case !c.Returns(asked.RedirectURI):
-		return c, fault.New(fault.Invalid, "The application wants to return to an address that is not registered for it: the redirect_uri does not match.")
+		return c, fault.New(fault.Invalid, "The application wants to return to an address that is not its own: the redirect_uri is not registered.")
 	}
 	return c, nil
 }

@@ -122,7 +122,7 @@ func (h *Handler) choose(w http.ResponseWriter, r *http.Request) error {
 	case 1:
 		return httpx.SeeOther(w, r, h.address(route.LoginConnector, choices[0].ID)+"?attempt="+a.ID)
 	}
-	page := choosePage{ClientName: a.client.Name, Cancel: cancelForm{Action: h.Base + route.Login, Attempt: a.ID, CSRF: a.CSRF}}
+	page := choosePage{application: a.application(), Cancel: cancelForm{Action: h.Base + route.Login, Attempt: a.ID, CSRF: a.CSRF}}
 	for _, c := range choices {
 		page.Choices = append(page.Choices, choice{
 			ID: c.ID, Name: c.Name, Kind: c.Kind, Out: c.Out(),
@@ -134,9 +134,19 @@ func (h *Handler) choose(w http.ResponseWriter, r *http.Request) error {
 
 // choosePage lists the ways to log in.
 type choosePage struct {
-	ClientName string
-	Choices    []choice
-	Cancel     cancelForm
+	application
+
+	Choices []choice
+	Cancel  cancelForm
+}
+
+// application is what a page says of the one that the person comes from, OpenID Connect
+// Dynamic Client Registration section 2.
+type application struct{ ClientName, ClientLogo, PolicyURL, TermsURL string }
+
+func (a *attempt) application() application {
+	c := a.client
+	return application{ClientName: c.Name, ClientLogo: c.LogoURL, PolicyURL: c.PolicyURL, TermsURL: c.TermsURL}
 }
 
 type choice struct {
@@ -189,7 +199,7 @@ func (h *Handler) address(to, connectorID string) string {
 // render shows a page of the attempt. Its forms lead back to the application in the
 // end.
 func (h *Handler) render(w http.ResponseWriter, r *http.Request, a *attempt, status int, page web.Page) error {
-	return h.Pages.Render(w, r, web.View{Status: status, Page: page, Locales: a.Asked.UILocales, LeadsOut: true})
+	return h.Pages.Render(w, r, web.View{Status: status, Page: page, Locales: a.Asked.UILocales, LeadsOut: true, Logo: a.client.LogoURL != ""})
 }
 
 // keepTrace writes down what has happened, now that the person has acted. What is

@@ -16,12 +16,14 @@ import (
 
 // formPage is a form of the connector: names and passwords, for the most part.
 type formPage struct {
-	ClientName, ConnectorName string
-	Action, Attempt, CSRF     string
-	Fields                    []field
-	Problem                   string
-	Wait                      int // seconds
-	ChooseURL                 string
+	application
+
+	ConnectorName         string
+	Action, Attempt, CSRF string
+	Fields                []field
+	Problem               string
+	Wait                  int // seconds
+	ChooseURL             string
 }
 
 type field struct {
@@ -35,7 +37,7 @@ func (formPage) Template() string { return "login/form.html" }
 // with 422, one that came too soon with 429 and when to come back.
 func (h *Handler) form(w http.ResponseWriter, r *http.Request, a *attempt, c *roster.Connector, f *connector.Form) error {
 	page := formPage{
-		ClientName: a.client.Name, ConnectorName: c.Name,
+		application: a.application(), ConnectorName: c.Name,
 		// The attempt stands in the address too, which the browser shows when the answer
 		// is this page once more: who opens it anew then goes on with the attempt.
 		Action: h.address(route.LoginConnector, c.ID) + "?attempt=" + a.ID, Attempt: a.ID, CSRF: a.CSRF,
