@@ -10,24 +10,16 @@ import (
 	"dex/internal/base/fault"
 	"dex/internal/base/secret"
 	"dex/internal/domain/grant"
-	"dex/internal/protocol/oauth"
 )
 
 // pushedKeep is how long a pushed request is kept after its time, so that whoever
 // comes late can be sent back to the client.
 const pushedKeep = 10 * time.Minute
 
-// pushedRequest is what is sealed of a pushed request. All of it: a hint in it may be
-// a token of ours.
-type pushedRequest struct {
-	Asked   oauth.Authorization `json:"asked"`
-	Signed  bool                `json:"signed,omitempty"`
-	BoundTo string              `json:"bound_to,omitempty"`
-}
-
-// KeepPushed implements [grant.PushedStore].
+// KeepPushed implements [grant.PushedStore]. All of the request is sealed: a hint in it
+// may be a token of ours.
 func (t *Tenant) KeepPushed(ctx context.Context, p grant.Pushed) error {
-	plain, err := json.Marshal(pushedRequest{Asked: p.Asked, Signed: p.Signed, BoundTo: p.BoundTo})
+	plain, err := json.Marshal(p)
 	if err != nil {
 		return err
 	}
@@ -48,10 +40,10 @@ func (t *Tenant) Pushed(ctx context.Context, handle secret.Hash, clientID string
 	p := grant.Pushed{Hash: handle, ClientID: clientID}
 	var sealed []byte
 	err := t.db.reader().row(ctx, `
-		SELECT request, created_at, expires_at, ended_at IS NOT NULL OR EXISTS (
+		SELECT request, ended_at IS NOT NULL OR EXISTS (
 			SELECT 1 FROM grants WHERE grants.tenant_id = $1 AND grants.attempt = $2)
 		FROM pushed_requests WHERE tenant_id = $1 AND hash = $2 AND client_id = $3`, t.id, handle, clientID,
-	).Scan(&sealed, (*instant)(&p.CreatedAt), (*instant)(&p.ExpiresAt), &p.Ended)
+	).Scan(&sealed, &p.Ended)
 	if err != nil {
 		return grant.Pushed{}, notFound(err, "The client has pushed no such request.")
 	}
@@ -59,11 +51,9 @@ func (t *Tenant) Pushed(ctx context.Context, handle secret.Hash, clientID string
 	if err != nil {
 		return grant.Pushed{}, err
 	}
-	var r pushedRequest
-	if err := json.Unmarshal(plain, &r); err != nil {
+	if err := json.Unmarshal(plain, &p); err != nil {
 		return grant.Pushed{}, fmt.Errorf("a pushed request: %w", err)
 	}
-	p.Asked, p.Signed, p.BoundTo = r.Asked, r.Signed, r.BoundTo
 	return p, nil
 }
 

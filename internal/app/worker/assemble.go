@@ -118,15 +118,17 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		mux       = http.NewServeMux()
 		onError   = w.errorPage(pages)
 	)
-	(&authorize.Handler{
+	requests := &authorize.Handler{
 		Issuer: issuer, Base: base, Origin: origin, Lifetimes: lifetimes,
-		Clients: t, Sessions: t, Grants: t, Devices: t, Traces: t, Desk: desk, Mint: minter,
-		Jar: attempts, Cookies: cookies, Pages: pages, Clock: clk,
+		Clients: t, Sessions: t, Grants: t, Devices: t, Pushed: t, Traces: t, Desk: desk, Mint: minter,
+		Sealed: w.keys.Box(s.purpose("pushed request")),
+		Jar:    attempts, Cookies: cookies, Pages: pages, Clock: clk,
 		Subject: func(hint string) (string, bool) {
 			subject, _, ok := mint.ReadIDTokenHint(hint, issuer, p.ring.Find)
 			return subject, ok
 		},
-	}).Routes(mux, onError)
+	}
+	requests.Routes(mux, onError)
 	(&login.Handler{
 		Issuer: issuer, Base: base, Origin: origin, Lifetimes: lifetimes,
 		Roster: p.roster, Clients: t, Users: t, Sessions: t, Grants: t, Traces: t, Desk: desk,
@@ -151,11 +153,13 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 	(&home.Handler{
 		Issuer: issuer, Base: base, DemoURL: w.demoURL(s), Sessions: t, Cookies: cookies, Pages: pages, Clock: clk,
 	}).Routes(mux, onError)
-	(&token.Handler{
+	tokens := &token.Handler{
 		Issuer: issuer, Lifetimes: lifetimes, Clients: t, Documents: documents, Grants: t, Desk: desk, Proofs: proofs,
 		Mint: minter, Refresh: refresh, Ring: p.ring, Clock: clk, Types: types,
 		Devices: t, UserCodes: userCodes, Meter: w.meter(s.id),
-	}).Routes(mux)
+	}
+	tokens.Routes(mux)
+	mux.Handle("POST "+route.PushRequest, tokens.Serve(requests.Push))
 	(&userinfo.Handler{
 		Issuer: issuer, Clients: t, Grants: t, Desk: desk, Proofs: proofs, Ring: p.ring, Clock: clk,
 	}).Routes(mux)

@@ -203,6 +203,7 @@ var takesFormsFromElsewhere = map[string]int{
 	route.Introspect: http.StatusUnauthorized,
 
 	route.DeviceRequest: http.StatusUnauthorized,
+	route.PushRequest:   http.StatusUnauthorized,
 	route.Revoke:        http.StatusUnauthorized,
 	route.Userinfo:      http.StatusUnauthorized,
 }

@@ -60,6 +60,12 @@ func TestTheMetadataTellsTheTruth(t *testing.T) {
 			"jwks_uri":               func(address string) int { return b.Get(address).Status },
 			"revocation_endpoint":    func(address string) int { return c.Send(address, values("token", "x")).Status },
 			"introspection_endpoint": func(address string) int { return c.Send(address, values("token", "x")).Status },
+			"pushed_authorization_request_endpoint": func(address string) int {
+				if status := c.Send(address, c.AuthorizeParams()).Status; status != http.StatusCreated {
+					return status
+				}
+				return http.StatusOK
+			},
 			"device_authorization_endpoint": func(address string) int {
 				return s.Client(t, "tv").Send(address, values("scope", "openid")).Status
 			},
@@ -160,14 +166,23 @@ func TestTheMetadataTellsTheTruth(t *testing.T) {
 			t.Errorf("plain: %s", a.Header.Get("Location"))
 		}
 	})
+	t.Run("request objects", func(t *testing.T) {
+		if algs := list(t, doc, "request_object_signing_alg_values_supported"); doc["request_parameter_supported"] != true || !slices.Contains(algs, "EdDSA") || !slices.Contains(algs, "none") {
+			t.Errorf("%v with %q", doc["request_parameter_supported"], algs)
+		}
+		signing := s.Client(t, "jwt")
+		if a := b.Get("/authorize?" + values("client_id", "jwt", "request", signing.Object(nil)).Encode()); a.Param("code") == "" {
+			t.Errorf("a signed one: %d %s", a.Status, a.Header.Get("Location"))
+		}
+		open := s.Client(t, "certified")
+		if a := b.Get(open.Authorize("request", "eyJhbGciOiJub25lIn0.e30.")); a.Param("code") == "" {
+			t.Errorf("an unsigned one: %d %s", a.Status, a.Header.Get("Location"))
+		}
+	})
 	t.Run("what it says that there is not", func(t *testing.T) {
-		for name, parameter := range map[string]string{
-			"request_parameter_supported": "request", "request_uri_parameter_supported": "request_uri",
-		} {
-			a := b.Get(c.Authorize(parameter, "https://app.example.com/request.jwt"))
-			if doc[name] != false || a.Param("error") != parameter+"_not_supported" {
-				t.Errorf("%s is %v, and its use gets %s", name, doc[name], a.Header.Get("Location"))
-			}
+		a := b.Get(c.Authorize("request_uri", "https://app.example.com/request.jwt"))
+		if doc["request_uri_parameter_supported"] != false || a.Param("error") != "request_uri_not_supported" {
+			t.Errorf("references are %v, and their use gets %s", doc["request_uri_parameter_supported"], a.Header.Get("Location"))
 		}
 		if doc["claims_parameter_supported"] != false {
 			t.Error("the parameter claims is listed")

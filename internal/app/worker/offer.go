@@ -15,6 +15,7 @@ func (w *Worker) offer(types []token.Grant) client.Offer {
 		AuthMethods:   []oauth.AuthMethod{oauth.AuthSecretBasic, oauth.AuthSecretPost, oauth.AuthPrivateKeyJWT, oauth.AuthNone},
 		SubjectTypes:  []client.SubjectType{client.SubjectPublic},
 		Signing:       signing(w.settings),
+		Requests:      client.ObjectAlgs(),
 	}
 	for _, g := range types {
 		o.GrantTypes = append(o.GrantTypes, g.Type())

@@ -15,7 +15,7 @@ import (
 // ofClients are the routes that clients call by themselves, and documents that are
 // the same for everybody; all others are a browser's.
 var ofClients = []string{
-	route.Token, route.Userinfo, route.Revoke, route.Introspect, route.Discovery, route.OAuthMetadata, route.Keys, route.Live, route.Ready, route.Static,
+	route.Token, route.PushRequest, route.Userinfo, route.Revoke, route.Introspect, route.Discovery, route.OAuthMetadata, route.Keys, route.Live, route.Ready, route.Static,
 }
 
 // knock sends a request as a script of another origin would, but with all cookies.

@@ -16,6 +16,7 @@ const (
 	Callback        = "/callback/{connector}" // where an upstream provider sends the browser
 	Device          = "/device"               // a code on one screen, a login on another
 	Token           = "/token"
+	PushRequest     = "/par"
 	DeviceRequest   = "/device_authorization"
 	Userinfo        = "/userinfo"
 	Revoke          = "/revoke"

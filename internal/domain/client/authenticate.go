@@ -82,21 +82,23 @@ var assertionAlgs = []jose.Algorithm{jose.RS256, jose.PS256, jose.ES256, jose.ES
 // AssertionAlgs returns what a client may sign its assertions with, for metadata.
 func AssertionAlgs() []jose.Algorithm { return slices.Clone(assertionAlgs) }
 
+// keysFor returns the client's keys that may have signed something.
+func (c Client) keysFor(kid string, alg jose.Algorithm) []crypto.PublicKey {
+	var found []crypto.PublicKey
+	for _, k := range c.Keys {
+		if (kid == "" || k.KID == kid) && (k.Alg == "" || k.Alg == alg) {
+			found = append(found, k.Public)
+		}
+	}
+	return found
+}
+
 // checkAssertion checks a client assertion, RFC 7523 section 3. Its audience must
 // be our issuer and nobody else, so that no other server can play it to us. Clients
 // of the profile openid may name the token endpoint too, which OpenID Connect Core
 // section 9 has, and both of them in a list.
 func checkAssertion(c Client, assertion string, at Endpoint, now time.Time) (Used, error) {
-	find := func(kid string, alg jose.Algorithm) []crypto.PublicKey {
-		var found []crypto.PublicKey
-		for _, k := range c.Keys {
-			if (kid == "" || k.KID == kid) && (k.Alg == "" || k.Alg == alg) {
-				found = append(found, k.Public)
-			}
-		}
-		return found
-	}
-	payload, _, err := jose.Verify(assertion, assertionAlgs, assertionTypes, find)
+	payload, _, err := jose.Verify(assertion, assertionAlgs, assertionTypes, c.keysFor)
 	if err != nil {
 		return Used{}, err
 	}

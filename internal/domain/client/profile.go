@@ -22,6 +22,7 @@ type Demands struct {
 	Signed   bool // authorization requests are signed, RFC 9101
 	Unsigned bool // a request object may be unsigned, and does not replace what stands beside it: OpenID Connect Core section 6
 	JARM     bool // a code alone is answered in a signed response
+	Dated    bool // a request object says from when and until when it is good, for an hour at most
 
 	Bound       bool          // access tokens are bound to a key of the client's, by DPoP or by its certificate
 	Certificate bool          // and by nothing but its certificate
@@ -75,7 +76,7 @@ var profiles = map[Profile]Demands{
 		GrantTypes:    []string{grantPassword},
 		AuthMethods:   fapiMethods,
 		Algorithms:    fapiAlgorithms,
-		Signed:        true, JARM: true, Bound: true, Certificate: true,
+		Signed:        true, Dated: true, JARM: true, Bound: true, Certificate: true,
 		Audiences: AudienceEndpoint,
 	},
 	FAPI2: {
@@ -83,7 +84,7 @@ var profiles = map[Profile]Demands{
 		GrantTypes:    []string{grantImplicit, grantPassword},
 		AuthMethods:   fapiMethods,
 		Algorithms:    fapiAlgorithms,
-		PKCE:          true, PAR: true, Bound: true,
+		PKCE:          true, PAR: true, Dated: true, Bound: true,
 		CodeTTL: time.Minute,
 	},
 }

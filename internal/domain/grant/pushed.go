@@ -12,9 +12,8 @@ import (
 type Delivery struct {
 	// Pushed is the hash of the handle under which the client has left the request with
 	// us, RFC 9126; nil if it did not.
-	Pushed  []byte `json:"p,omitempty"`
-	Signed  bool   `json:"s,omitempty"` // it stood in an object that the client has signed, RFC 9101
-	BoundTo string `json:"b,omitempty"` // the key that its code is bound to
+	Pushed []byte `json:"p,omitempty"`
+	Signed bool   `json:"s,omitempty"` // it stood in an object that the client has signed, RFC 9101
 }
 
 // Attempt returns what the request can lead to one code by: its handle, if the client
@@ -29,14 +28,13 @@ func (r *Request) Attempt() secret.Hash {
 // Pushed is a request that a client has left with us before it sends the browser,
 // RFC 9126.
 type Pushed struct {
-	Hash      secret.Hash // of the handle
-	ClientID  string
-	Asked     oauth.Authorization
-	Signed    bool
-	BoundTo   string
-	CreatedAt time.Time
-	ExpiresAt time.Time
-	Ended     bool // the client has had its answer
+	Hash      secret.Hash         `json:"-"` // of the handle
+	ClientID  string              `json:"-"`
+	Asked     oauth.Authorization `json:"asked"`
+	Signed    bool                `json:"signed,omitempty"`
+	CreatedAt time.Time           `json:"created_at"`
+	ExpiresAt time.Time           `json:"expires_at"`
+	Ended     bool                `json:"-"` // the client has had its answer
 }
 
 // PushedLife is for how long a browser may come with a request that was pushed. Once

@@ -20,6 +20,7 @@ import (
 	"dex/internal/base/fault"
 	"dex/internal/base/httpx"
 	"dex/internal/base/route"
+	"dex/internal/base/seal"
 	"dex/internal/base/secret"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/client"
@@ -42,6 +43,8 @@ type Handler struct {
 	Sessions session.Store
 	Grants   grant.Store
 	Devices  grant.DeviceStore
+	Pushed   grant.PushedStore
+	Sealed   *seal.Box // the pushed requests of public clients
 	Traces   audit.Store
 	Desk     grant.Desk
 	Mint     *mint.Mint
@@ -106,25 +109,13 @@ const longestQuery = 4 << 10
 // as it is known that the redirect URI is the client's own.
 func (h *Handler) begin(r *http.Request, params url.Values) (grant.Request, client.Client, error) {
 	now := h.Clock.Now()
-	asked, wrong := oauth.ParseAuthorization(params)
+	asked, by, wrong := h.read(r.Context(), params)
 	c, err := h.client(r.Context(), asked, wrong)
 	if err != nil {
 		return grant.Request{}, client.Client{}, err
 	}
-	if !c.AnswersIn(asked.Mode(), asked.ResponseType) {
-		// What the client may not have is no way to tell it so either.
-		asked.ResponseMode, wrong = "", oauth.Errorf(oauth.InvalidRequest, "This client gets its answer by query or form_post.")
-	}
-	back := replyTo(asked, c)
-	if wrong != nil {
-		return grant.Request{}, c, back.error(wrong)
-	}
-	if asked.Scopes, wrong = check(asked, c); wrong != nil {
-		return grant.Request{}, c, back.error(wrong)
-	}
-	asked = complete(asked, c)
-	if wrong = h.checkAudience(r.Context(), asked.Scopes, c); wrong != nil {
-		return grant.Request{}, c, back.error(wrong)
+	if asked, err = h.vet(r.Context(), asked, by, c, wrong); err != nil {
+		return grant.Request{}, c, err
 	}
 	req := grant.Request{
 		ID:          carry.NewID(now),
@@ -133,12 +124,37 @@ func (h *Handler) begin(r *http.Request, params url.Values) (grant.Request, clie
 		StartedAt:   now,
 		ExpiresAt:   now.Add(h.Lifetimes.Attempt),
 		Asked:       asked,
+		By:          by,
 	}
 	req.About, _ = h.Subject(asked.IDTokenHint)
 	req.Asked.IDTokenHint = "" // which may be larger than all that a browser keeps
 	httpx.Annotate(r.Context(), slog.String("support_code", req.SupportCode))
 	req.Note(now, "request", c.ID+" asks for "+asked.Scopes.String())
 	return req, c, nil
+}
+
+// vet holds a request to all that its client may ask, and returns it with no more than
+// that. The redirect URI is known to be the client's, so that it hears what is wrong.
+func (h *Handler) vet(ctx context.Context, asked oauth.Authorization, by grant.Delivery, c client.Client, wrong error) (oauth.Authorization, error) {
+	if !c.AnswersIn(asked.Mode(), asked.ResponseType) {
+		// What the client may not have is no way to tell it so either.
+		asked.ResponseMode, wrong = "", oauth.Errorf(oauth.InvalidRequest, "This client gets its answer by query or form_post.")
+	}
+	back := replyTo(asked, c)
+	if wrong != nil {
+		return asked, back.error(wrong)
+	}
+	if wrong = demand(asked, by, c); wrong != nil {
+		return asked, back.error(wrong)
+	}
+	if asked.Scopes, wrong = check(asked, c); wrong != nil {
+		return asked, back.error(wrong)
+	}
+	asked = complete(asked, c)
+	if wrong = h.checkAudience(ctx, asked.Scopes, c); wrong != nil {
+		return asked, back.error(wrong)
+	}
+	return asked, nil
 }
 
 // client returns the client that asks, if the redirect URI is one of its own.
@@ -203,12 +219,12 @@ func (h *Handler) again(w http.ResponseWriter, r *http.Request, id string) error
 	if err != nil {
 		return err
 	}
-	if old.Asked.Scopes, err = check(old.Asked, c); err != nil {
-		return h.refuse(w, r, replyTo(old.Asked, c).error(err))
+	if old.Asked, err = h.vet(r.Context(), old.Asked, old.By, c, nil); err != nil {
+		return h.refuse(w, r, err)
 	}
 	req := grant.Request{
 		ID: carry.NewID(now), SupportCode: audit.NewSupportCode(), CSRF: old.CSRF,
-		StartedAt: now, ExpiresAt: now.Add(h.Lifetimes.Attempt), Asked: old.Asked, About: old.About,
+		StartedAt: now, ExpiresAt: now.Add(h.Lifetimes.Attempt), Asked: old.Asked, By: old.By, About: old.About,
 	}
 	req.Note(now, "request", "started again after "+old.SupportCode+" had expired")
 	return h.leave(w, r, req, c, route.Authorize)

@@ -65,6 +65,11 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, err error) erro
 // fail ends an attempt with an error for the client, and keeps its trace if the
 // person has acted.
 func (h *Handler) fail(w http.ResponseWriter, r *http.Request, req grant.Request, c client.Client, told *oauth.Error) error {
+	if req.By.Pushed != nil {
+		if err := h.Pushed.EndPushed(r.Context(), req.Attempt(), h.Clock.Now()); err != nil {
+			return err
+		}
+	}
 	h.Jar.Drop(w, r, req.ID)
 	if req.Answered.LoginID != "" || req.Answered.SessionID != "" {
 		req.Note(h.Clock.Now(), "answer", string(told.Code))
@@ -102,7 +107,8 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, req grant.Requ
 		RedirectURI: req.Asked.RedirectURI,
 		Challenge:   req.Asked.Challenge,
 		ExpiresAt:   now,
-		Attempt:     secret.Value(req.ID).Hash(),
+		Attempt:     req.Attempt(),
+		BoundTo:     req.Asked.JKT,
 	}
 	answer := url.Values{}
 	front := mint.Front{Type: req.Asked.ResponseType, State: req.Asked.State}

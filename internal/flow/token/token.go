@@ -71,7 +71,7 @@ func (h *Handler) Routes(mux *http.ServeMux) {
 	mux.Handle("POST "+route.DeviceRequest, h.endpoint(h.device))
 	mux.Handle("POST "+route.Introspect, h.endpoint(h.introspect))
 	mux.Handle("POST "+route.Revoke, h.endpoint(h.revoke))
-	for _, path := range []string{route.Token, route.Revoke} {
+	for _, path := range []string{route.Token, route.Revoke, route.PushRequest} {
 		mux.Handle("OPTIONS "+path, httpx.Handle(h.preflight, writeError))
 	}
 }
@@ -83,6 +83,22 @@ func (h *Handler) endpoint(f httpx.HandlerFunc) http.Handler {
 		w.Header().Set("Pragma", "no-cache")
 		return f(w, r)
 	}, writeError)
+}
+
+// Serve serves another flow's route to which clients come by themselves. Whoever asks has
+// proven who they are when it is called, and errors are answered as here.
+func (h *Handler) Serve(serve func(http.ResponseWriter, *http.Request, client.Client, url.Values) error) http.Handler {
+	return h.endpoint(func(w http.ResponseWriter, r *http.Request) error {
+		form, err := httpx.ReadForm(w, r, httpx.DefaultFormLimit)
+		if err != nil {
+			return err
+		}
+		c, err := h.authenticate(w, r, form)
+		if err != nil {
+			return err
+		}
+		return serve(w, r, c, form)
+	})
 }
 
 // preflight answers a browser that asks whether a page may send a request. Which

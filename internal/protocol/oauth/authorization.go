@@ -1,6 +1,8 @@
 package oauth
 
 import (
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
 	"math"
 	"net/url"
@@ -33,6 +35,7 @@ type Authorization struct {
 	ClaimsLocales []string       `json:"ll,omitempty"`
 	Display       string         `json:"d,omitempty"`
 	ConnectorID   string         `json:"co,omitempty"`
+	JKT           string         `json:"j,omitempty"` // thumbprint of the key that the code will be bound to, RFC 9449 section 10
 }
 
 // Seconds is a span of time as parameters have it.
@@ -70,10 +73,6 @@ func ParseAuthorization(values url.Values) (Authorization, error) {
 	case noRedirect != nil:
 		return a, local("redirect_uri", noRedirect)
 	}
-	// What a request object holds would replace all that follows, so that we do
-	// not look at the rest of a request that brings one.
-	f.unsupported("request", RequestNotSupported, "Request objects are not supported.")
-	f.unsupported("request_uri", RequestURINotSupported, "References to request objects are not supported.")
 	f.unsupported("registration", RegistrationNotSupported, "Registration within a request is not supported.")
 	if f.err != nil {
 		return a, f.err
@@ -95,6 +94,7 @@ func ParseAuthorization(values url.Values) (Authorization, error) {
 	a.ClaimsLocales = keep(f.list("claims_locales", MaxUILocales), languageTag)
 	a.Display = f.display()
 	a.ConnectorID = f.one("connector_id", MaxValue)
+	a.JKT = f.thumbprint("dpop_jkt")
 	return a, f.done()
 }
 
@@ -158,6 +158,16 @@ func take[T any](f *form, value T, err error) T {
 	f.fail(mistake)
 	var nothing T
 	return nothing
+}
+
+// thumbprint is the SHA-256 of a key, in base64url (RFC 9449, section 10).
+func (f *form) thumbprint(name string) string {
+	text := f.one(name, MaxValue)
+	if raw, err := base64.RawURLEncoding.Strict().DecodeString(text); text != "" && (err != nil || len(raw) != sha256.Size) {
+		f.fail(Errorf(InvalidRequest, "The parameter %s is not the thumbprint of a key.", name))
+		return ""
+	}
+	return text
 }
 
 func (f *form) maxAge() *Seconds {

@@ -152,10 +152,6 @@ func TestWhatIsWrongWithAnAuthorizationRequest(t *testing.T) {
 		{"an acr value that is longer", "acr_values", strings.Repeat("a", MaxValue+1), InvalidRequest},
 		{"a display that we do not know", "display", "hologram", ""},
 		{"a connector of a long name", "connector_id", strings.Repeat("c", MaxValue+1), InvalidRequest},
-		{"a request object", "request", "eyJhbGciOiJub25lIn0.e30.", RequestNotSupported},
-		{"an empty request object", "request", "", ""},
-		{"a reference to a request object", "request_uri", "urn:ietf:params:oauth:request_uri:x", RequestURINotSupported},
-		{"an empty reference", "request_uri", "", ""},
 		{"a registration", "registration", "{}", RegistrationNotSupported},
 		{"claims that are no JSON", "claims", "name", InvalidRequest},
 		{"claims that are no object", "claims", `["name"]`, InvalidRequest},
@@ -202,7 +198,7 @@ func TestWishesThatNeedNotBeMetAreDropped(t *testing.T) {
 }
 
 func TestNoParameterMayComeTwice(t *testing.T) {
-	for _, name := range slices.Concat(slices.Sorted(maps.Keys(good())), []string{"request", "request_uri", "registration"}) {
+	for _, name := range slices.Concat(slices.Sorted(maps.Keys(good())), []string{"registration", "dpop_jkt"}) {
 		if name == "unknown" {
 			continue
 		}
@@ -247,7 +243,7 @@ func TestAnErrorForThePersonIsNoneForTheClient(t *testing.T) {
 		"a client twice, and no type":       {"client_id": {"a", "b"}, "response_type": nil},
 		"a client twice, and a bad PKCE":    {"client_id": {"a", "b"}, "code_challenge_method": {"plain"}},
 		"a client twice, and a state twice": {"client_id": {"a", "b"}, "state": {"a", "b"}},
-		"a redirect twice, and a request":   {"redirect_uri": {"a", "b"}, "request": {"x"}},
+		"a redirect twice, and a request":   {"redirect_uri": {"a", "b"}, "registration": {"x"}},
 	} {
 		values := good()
 		maps.Copy(values, bad)

@@ -34,6 +34,9 @@ const (
 	RequestURINotSupported   Code = "request_uri_not_supported"
 	RegistrationNotSupported Code = "registration_not_supported"
 
+	InvalidRequestURI    Code = "invalid_request_uri"
+	InvalidRequestObject Code = "invalid_request_object"
+
 	// OpenID Connect Core Error Code unmet_authentication_requirements 1.0.
 	UnmetRequirements Code = "unmet_authentication_requirements"
 

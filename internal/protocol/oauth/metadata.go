@@ -18,7 +18,8 @@ type Metadata struct {
 	RevocationEndpoint    string `json:"revocation_endpoint,omitempty"`
 	IntrospectionEndpoint string `json:"introspection_endpoint,omitempty"`
 	EndSessionEndpoint    string `json:"end_session_endpoint,omitempty"`
-	DeviceEndpoint        string `json:"device_authorization_endpoint,omitempty"` // RFC 8628, section 4
+	DeviceEndpoint        string `json:"device_authorization_endpoint,omitempty"`         // RFC 8628, section 4
+	PushedRequestEndpoint string `json:"pushed_authorization_request_endpoint,omitempty"` // RFC 9126, section 5
 
 	// Supported are the members that list what clients may be registered for, by their
 	// names: they follow from the table of what is known of clients.

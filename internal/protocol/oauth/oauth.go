@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"unicode"
 	"unicode/utf8"
+
+	"dex/internal/protocol/jose"
 )
 
 // The sizes up to which parameters are read, in bytes unless said otherwise.
@@ -30,7 +32,10 @@ const (
 	MaxClaimNames  = 100 // in a claims request
 	MaxValue       = 256 // of one in a list, or of a parameter with no size of its own
 	MaxSecret      = 1 << 10
-	MaxToken       = 16 << 10
+	// A reference to a pushed request may be the request itself, sealed.
+	MaxRequestURI    = 8 << 10
+	MaxRequestObject = jose.MaxToken
+	MaxToken         = 16 << 10
 )
 
 // form reads parameters by the rules that hold at each endpoint: one that comes

@@ -14,7 +14,7 @@ import (
 // pushed is a request that a client has just left with us.
 func (w *world) pushed(name string) grant.Pushed {
 	return grant.Pushed{
-		Hash: secret.Value("handle of " + name).Hash(), ClientID: app, Signed: true, BoundTo: "jkt:of-" + name,
+		Hash: secret.Value("handle of " + name).Hash(), ClientID: app, Signed: true,
 		Asked: oauth.Authorization{
 			ClientID: app, RedirectURI: redirect, ResponseType: oauth.ResponseTypeCode, Scopes: oauth.Scopes{"openid"},
 			State: "state of " + name, Challenge: oauth.ChallengeOf(verifier), IDTokenHint: "a-token-of-ours",
