@@ -159,7 +159,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		Devices: t, UserCodes: userCodes, Meter: w.meter(s.id),
 	}
 	tokens.Routes(mux)
-	mux.Handle("POST "+route.PushRequest, tokens.Serve(requests.Push))
+	mux.Handle("POST "+route.PushRequest, tokens.Serve(route.PushRequest, requests.Push))
 	(&userinfo.Handler{
 		Issuer: issuer, Clients: t, Grants: t, Desk: desk, Proofs: proofs, Ring: p.ring, Clock: clk,
 	}).Routes(mux)

@@ -272,3 +272,47 @@ func TestARequestMayStandInASignedObject(t *testing.T) {
 		isTold(t, s, s.Browser(t).Get(address(c.Object(nil), "redirect_uri", c.RedirectURI, "request_uri", oauth.RequestURIPrefix+"x")), c.RedirectURI+"?", "invalid_request", "both")
 	})
 }
+
+// fapi2-security-profile-final-ensure-dpop-auth-code-binding-success, and
+// fapi2-security-profile-final-ensure-dpop-proof-with-mismatched-dpop-jkt-fails.
+func TestACodeIsBoundToTheKeyThatItsRequestNames(t *testing.T) {
+	s := workertest.Start(t, workertest.Options{})
+	b := s.Browser(t)
+	c := s.Client(t, "app")
+	c.Code(b)
+	key, thumbprint := workertest.NewKey(t)
+	other, another := workertest.NewKey(t)
+	redeemed := func(address string) {
+		t.Helper()
+		code := b.Get(address).Param("code")
+		c.Key = other
+		if got := c.Redeem(code); got.Error != "invalid_grant" {
+			t.Errorf("another key: %d %s", got.Status, got.Error)
+		}
+		c.Key = nil
+		if got := c.Redeem(code); got.Error != "invalid_grant" {
+			t.Errorf("no key: %d %s", got.Status, got.Error)
+		}
+		c.Key = key
+		if got := c.Redeem(code); got.Status != http.StatusOK || got.TokenType != "DPoP" {
+			t.Errorf("its own: %d %s", got.Status, got.Description)
+		}
+		c.Key = nil
+	}
+	t.Run("RFC 9449 10 by dpop_jkt", func(*testing.T) { redeemed(c.Authorize("dpop_jkt", thumbprint)) })
+	t.Run("RFC 9449 10.1 by dpop_jkt that was pushed", func(*testing.T) {
+		redeemed(c.AuthorizePushed(c.Push("dpop_jkt", thumbprint)))
+	})
+	t.Run("RFC 9449 10.1 by the proof of who pushed it", func(*testing.T) {
+		c.Key = key
+		address := c.AuthorizePushed(c.Push())
+		redeemed(address)
+	})
+	t.Run("a proof by another key than is named", func(t *testing.T) {
+		c.Key = key
+		if a, answer := c.Pushed(c.AuthorizeParams("dpop_jkt", another)); answer.Error != "invalid_dpop_proof" {
+			t.Errorf("%d %s", a.Status, a.Body)
+		}
+		c.Key = nil
+	})
+}

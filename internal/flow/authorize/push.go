@@ -23,7 +23,7 @@ type pushAnswer struct {
 // Push takes the request of a client that has authenticated itself, before any browser
 // comes with it: RFC 9126 section 2.1. It is held to all that the authorization
 // endpoint would hold it to, so that what is wrong is heard by whoever can mend it.
-func (h *Handler) Push(w http.ResponseWriter, r *http.Request, c client.Client, form url.Values) error {
+func (h *Handler) Push(w http.ResponseWriter, r *http.Request, c client.Client, form url.Values, proven oauth.Binding) error {
 	if form.Get("request_uri") != "" {
 		return oauth.Errorf(oauth.InvalidRequest, "A pushed request cannot be a reference to another one.")
 	}
@@ -39,6 +39,13 @@ func (h *Handler) Push(w http.ResponseWriter, r *http.Request, c client.Client, 
 			return told.err
 		}
 		return err
+	}
+	if proven.JKT != "" {
+		// The proof says by itself which key the code will be for: RFC 9449 section 10.1.
+		if asked.JKT != "" && asked.JKT != proven.JKT {
+			return oauth.Errorf(oauth.InvalidDPoPProof, "The dpop_jkt is not the key that signed the DPoP proof.")
+		}
+		asked.JKT = proven.JKT
 	}
 	p := grant.Pushed{
 		ClientID: c.ID, Asked: asked, Signed: by.Signed,

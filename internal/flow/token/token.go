@@ -86,8 +86,9 @@ func (h *Handler) endpoint(f httpx.HandlerFunc) http.Handler {
 }
 
 // Serve serves another flow's route to which clients come by themselves. Whoever asks has
-// proven who they are when it is called, and errors are answered as here.
-func (h *Handler) Serve(serve func(http.ResponseWriter, *http.Request, client.Client, url.Values) error) http.Handler {
+// proven who they are when it is called, and which keys are theirs; errors are answered
+// as here.
+func (h *Handler) Serve(path string, serve func(http.ResponseWriter, *http.Request, client.Client, url.Values, oauth.Binding) error) http.Handler {
 	return h.endpoint(func(w http.ResponseWriter, r *http.Request) error {
 		form, err := httpx.ReadForm(w, r, httpx.DefaultFormLimit)
 		if err != nil {
@@ -97,7 +98,11 @@ func (h *Handler) Serve(serve func(http.ResponseWriter, *http.Request, client.Cl
 		if err != nil {
 			return err
 		}
-		return serve(w, r, c, form)
+		proven, err := h.prove(w, r, path)
+		if err != nil {
+			return err
+		}
+		return serve(w, r, c, form, proven)
 	})
 }
 
@@ -166,15 +171,20 @@ func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, a *asked) err
 // bind returns the keys that what comes of a token request is bound to. No grant is
 // asked, so that none can forget to.
 func (h *Handler) bind(w http.ResponseWriter, r *http.Request, c client.Client) (oauth.Binding, error) {
-	shown := proof.Shown{DPoP: r.Header.Values("DPoP"), Certificates: httpx.Certificates(r), Method: r.Method, Path: route.Token}
-	if nonce := h.Proofs.Nonce(shown); nonce != "" {
-		w.Header().Set("DPoP-Nonce", nonce)
-	}
-	proven, err := h.Proofs.Prove(r.Context(), shown)
+	proven, err := h.prove(w, r, route.Token)
 	if err != nil {
 		return proven, err
 	}
 	return proof.Bind(c, proven)
+}
+
+// prove returns the keys that the sender of a request to one of our routes holds.
+func (h *Handler) prove(w http.ResponseWriter, r *http.Request, path string) (oauth.Binding, error) {
+	shown := proof.Shown{DPoP: r.Header.Values("DPoP"), Certificates: httpx.Certificates(r), Method: r.Method, Path: path}
+	if nonce := h.Proofs.Nonce(shown); nonce != "" {
+		w.Header().Set("DPoP-Nonce", nonce)
+	}
+	return h.Proofs.Prove(r.Context(), shown)
 }
 
 func (h *Handler) grantFor(c client.Client, grantType string) (Grant, error) {
