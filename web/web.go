@@ -24,7 +24,8 @@
 //	authorize/form_post.html  URL; Fields {Name, Value}
 //	logout/confirm.html       ClientName, UserName, UserEmail, Action, CSRF;
 //	                          Carry {Name, Value}
-//	logout/done.html          ClientName, ReturnURL
+//	logout/done.html          ClientName, ReturnURL; Frames
+//	logout/leaving.html       ReturnURL; Frames
 //	error.html                Title, Message, Detail, SupportCode, StartAgainURL,
 //	                          RetryAfter
 //	home.html                 IssuerURL, UserName, UserEmail, LogoutURL, DemoURL
@@ -57,6 +58,12 @@ import (
 type Page interface {
 	// Template names the template, as in "login/form.html".
 	Template() string
+}
+
+// Framing is implemented by a page that may show pages from elsewhere in frames.
+type Framing interface {
+	// Framed reports whether it does.
+	Framed() bool
 }
 
 // View is a page on its way to one person.
@@ -156,11 +163,23 @@ func (r *Renderer) current() (*look, error) {
 	return l, nil
 }
 
-// posting names the pages whose one form leads to another site. They alone may
-// run a script of ours, which sends the form.
+// posting names the pages whose one form leads to another site.
 var posting = map[string]bool{
 	"login/post.html":          true,
 	"authorize/form_post.html": true,
+}
+
+// scripts names the pages that go on by themselves, and the script of ours which does
+// that. They alone may run one.
+var scripts = map[string]string{
+	"login/post.html":          "submit.js",
+	"authorize/form_post.html": "submit.js",
+	"logout/leaving.html":      "leave.js",
+}
+
+func frames(p Page) bool {
+	f, ok := p.(Framing)
+	return ok && f.Framed()
 }
 
 // document is what the layout reads.
@@ -168,7 +187,7 @@ type document struct {
 	Page      Page
 	Lang, Dir string
 	Service   string
-	Script    bool
+	Script    string // the name of its file; empty is none
 }
 
 // maxKept is the size up to which a buffer is used again.
@@ -187,7 +206,7 @@ func (r *Renderer) Render(w http.ResponseWriter, req *http.Request, v View) erro
 	if !ok {
 		return fmt.Errorf("web: there is no template %q", name)
 	}
-	policy := httpx.Policy{LeadsOut: v.LeadsOut || posting[name], Script: posting[name], RemoteImages: v.Logo}
+	policy := httpx.Policy{LeadsOut: v.LeadsOut || posting[name], Script: scripts[name] != "", RemoteImages: v.Logo, Frames: frames(v.Page)}
 	buf := r.buffers.Get().(*bytes.Buffer)
 	defer func() {
 		if buf.Cap() <= maxKept {
@@ -200,7 +219,7 @@ func (r *Renderer) Render(w http.ResponseWriter, req *http.Request, v View) erro
 		Lang:    language.name,
 		Dir:     language.direction,
 		Service: r.options.Service,
-		Script:  posting[name],
+		Script:  scripts[name],
 	})
 	if err != nil {
 		return fmt.Errorf("web: %w", err)

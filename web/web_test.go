@@ -90,7 +90,15 @@ type logoutPage struct {
 	Carry                           []hidden
 }
 
-type donePage struct{ ClientName, ReturnURL string }
+type donePage struct {
+	ClientName, ReturnURL string
+	Frames                []string
+}
+
+type leavingPage struct {
+	ReturnURL string
+	Frames    []string
+}
 
 type errorPage struct {
 	Title, Message, Detail     string
@@ -130,6 +138,8 @@ func (confirmPage) Template() string  { return "device/confirm.html" }
 func (answeredPage) Template() string { return "device/done.html" }
 func (logoutPage) Template() string   { return "logout/confirm.html" }
 func (donePage) Template() string     { return "logout/done.html" }
+func (leavingPage) Template() string  { return "logout/leaving.html" }
+func (p leavingPage) Framed() bool    { return len(p.Frames) > 0 }
 func (errorPage) Template() string    { return "error.html" }
 func (homePage) Template() string     { return "home.html" }
 
@@ -222,7 +232,8 @@ func samples() []sample {
 		{"account-done", settledPage{}, []string{"home"}},
 		{"logout-confirm", logoutPage{"Grafana", "Jane Doe", "jane@example.com", "/logout", "c1",
 			[]hidden{{"post_logout_redirect_uri", "https://grafana.example.com/"}, {"state", "s"}}}, []string{"confirm-logout", "home"}},
-		{"logout-done", donePage{"Grafana", "https://grafana.example.com/"}, []string{"return"}},
+		{"logout-done", donePage{"Grafana", "https://grafana.example.com/", nil}, []string{"return"}},
+		{"logout-leaving", leavingPage{"https://grafana.example.com/", []string{"https://wiki.example.com/logged-out?iss=https%3A%2F%2Fdex.example.com&sid=s"}}, []string{"return"}},
 		{"home", homePage{IssuerURL: "https://dex.example.com", DemoURL: "http://127.0.0.1:5555/"}, []string{"demo", "issuer"}},
 		{"home-signed-in", homePage{"https://dex.example.com", "Jane Doe", "jane@example.com", "/logout", ""}, []string{"logout", "user"}},
 		{"error-expired", again, []string{"start-again", "support-code"}},

@@ -411,13 +411,23 @@ func (t *Tenant) forgive(ctx context.Context, tx hand, buckets []secret.Hash) er
 
 // endAll ends the sessions of an account and revokes its grants.
 func (t *Tenant) endAll(ctx context.Context, tx hand, id string, why audit.Kind, now time.Time) error {
-	if _, err := tx.exec(ctx, `DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2`, t.id, id); err != nil {
+	if err := t.endSessions(ctx, tx, id, now); err != nil {
 		return err
 	}
 	_, err := tx.exec(ctx, `
 		UPDATE grants SET revoked_at = $3, revoked_reason = $4
 		WHERE tenant_id = $1 AND user_id = $2 AND revoked_at IS NULL`, t.id, id, instant(now), string(why))
 	return err
+}
+
+// endSessions ends the sessions of an account, and queues what clients are told of it.
+func (t *Tenant) endSessions(ctx context.Context, tx hand, id string, now time.Time) error {
+	rows, err := tx.query(ctx, `DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 RETURNING id`, t.id, id)
+	ended, err := collect(rows, err, func(r scanner) (id string, err error) { return id, r.Scan(&id) })
+	if err != nil {
+		return err
+	}
+	return t.sayFarewells(ctx, tx, id, ended, now)
 }
 
 // DeleteUser implements [user.Directory]. With the account's row goes all that hangs
@@ -429,6 +439,9 @@ func (t *Tenant) DeleteUser(ctx context.Context, id string, version int64, by au
 			err = h.kept.mayDelete(version)
 		}
 		if err != nil {
+			return err
+		}
+		if err := t.endSessions(ctx, tx, id, by.At); err != nil {
 			return err
 		}
 		if _, err := tx.exec(ctx, `DELETE FROM users WHERE tenant_id = $1 AND id = $2`, t.id, id); err != nil {

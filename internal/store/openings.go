@@ -134,7 +134,7 @@ func (t *Tenant) placeSession(ctx context.Context, tx hand, o grant.Opening) (se
 		if err != nil || continued {
 			return s, err
 		}
-		if err := t.endSession(ctx, tx, o.Previous.ID, o.Event.At); err != nil {
+		if _, err := t.endSession(ctx, tx, o.Previous.ID, time.Time{}, o.Event.At); err != nil {
 			return session.Session{}, err
 		}
 	}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"dex/internal/base/fault"
@@ -20,13 +21,26 @@ const maxProblem = 500
 
 // enqueue queues a message in the transaction of its cause. It is due at once.
 func (t *Tenant) enqueue(ctx context.Context, tx hand, m outbox.Message, now time.Time) error {
+	_, err := t.enqueueFor(ctx, tx, m, time.Time{}, now)
+	return err
+}
+
+// enqueueFor queues a message in the transaction of its cause, and leaves it in the
+// hands of whoever caused it until the given time. Without one it is due at once, for
+// whoever delivers.
+func (t *Tenant) enqueueFor(ctx context.Context, tx hand, m outbox.Message, until, now time.Time) (outbox.Taken, error) {
 	if m.ID == "" {
 		m.ID = outbox.NewID(now)
 	}
+	taken := outbox.Taken{TenantID: t.id, Message: m, CreatedAt: now}
+	next := now
+	if until.After(now) {
+		taken.Attempts, next = 1, until
+	}
 	_, err := tx.exec(ctx, `
-		INSERT INTO outbox (tenant_id, id, kind, body, created_at, next_at) VALUES ($1, $2, $3, $4, $5, $5)`,
-		t.id, m.ID, string(m.Kind), t.seal(m.Body, "outbox", "body", m.ID), instant(now))
-	return err
+		INSERT INTO outbox (tenant_id, id, kind, body, attempts, created_at, next_at) VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+		t.id, m.ID, string(m.Kind), t.seal(m.Body, "outbox", "body", m.ID), taken.Attempts, instant(now), instant(next))
+	return taken, err
 }
 
 // Enqueue queues a message that stands for itself.
@@ -37,15 +51,24 @@ func (t *Tenant) Enqueue(ctx context.Context, m outbox.Message, now time.Time) e
 // TakeDue implements [outbox.Queue]. The condition stands there twice: who comes
 // second to a row looks at it again when the first is done, and then it is not due
 // any more.
-func (db *DB) TakeDue(ctx context.Context, most int, until, now time.Time) ([]outbox.Taken, error) {
+func (db *DB) TakeDue(ctx context.Context, kinds []outbox.Kind, most int, until, now time.Time) ([]outbox.Taken, error) {
+	if len(kinds) == 0 {
+		return nil, nil
+	}
+	args := []any{instant(until), instant(now)}
+	var places []string
+	for _, k := range kinds {
+		args = append(args, string(k))
+		places = append(places, fmt.Sprintf("$%d", len(args)))
+	}
 	var taken []outbox.Taken
 	err := db.inTx(ctx, func(tx hand) error {
 		rows, err := tx.query(ctx, fmt.Sprintf(`
 			UPDATE outbox SET attempts = attempts + 1, next_at = $1
 			WHERE (tenant_id, id) IN (
-				SELECT tenant_id, id FROM outbox WHERE dead_at IS NULL AND next_at <= $2 ORDER BY next_at LIMIT %d
+				SELECT tenant_id, id FROM outbox WHERE dead_at IS NULL AND next_at <= $2 AND kind IN (%s) ORDER BY next_at LIMIT %d
 			) AND dead_at IS NULL AND next_at <= $2
-			RETURNING tenant_id, id, kind, body, attempts, created_at`, most), instant(until), instant(now))
+			RETURNING tenant_id, id, kind, body, attempts, created_at`, strings.Join(places, ", "), most), args...)
 		taken, err = collect(rows, err, func(s scanner) (outbox.Taken, error) {
 			var m outbox.Taken
 			err := s.Scan(&m.TenantID, &m.ID, (*string)(&m.Kind), &m.Body, &m.Attempts, (*instant)(&m.CreatedAt))

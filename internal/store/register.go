@@ -42,6 +42,9 @@ func (t *Tenant) TerminateSession(ctx context.Context, id string, by audit.By) e
 		if err := t.endWithSession(ctx, tx, e); err != nil {
 			return err
 		}
+		if err := t.sayFarewells(ctx, tx, e.UserID, []string{id}, by.At); err != nil {
+			return err
+		}
 		return t.witness(ctx, tx, by, e)
 	})
 }
@@ -75,6 +78,9 @@ func (t *Tenant) TerminateSessions(ctx context.Context, userID string, by audit.
 		}
 		for _, e := range ended {
 			if err := t.endWithSession(ctx, tx, e); err != nil {
+				return err
+			}
+			if err := t.sayFarewells(ctx, tx, userID, []string{e.SessionID}, by.At); err != nil {
 				return err
 			}
 		}

@@ -3,11 +3,13 @@ package store
 import (
 	"context"
 	"database/sql"
+	"encoding/json"
 	"strings"
 	"time"
 
 	"dex/internal/base/secret"
 	"dex/internal/domain/audit"
+	"dex/internal/domain/outbox"
 	"dex/internal/domain/session"
 	"dex/internal/protocol/oauth"
 )
@@ -92,32 +94,88 @@ func (t *Tenant) TouchSession(ctx context.Context, id string, idleUntil time.Tim
 }
 
 // EndSession implements [session.Store].
-func (t *Tenant) EndSession(ctx context.Context, id string, now time.Time) error {
-	return t.db.inTx(ctx, func(tx hand) error { return t.endSession(ctx, tx, id, now) })
+func (t *Tenant) EndSession(ctx context.Context, id string, until, now time.Time) (session.Ended, error) {
+	var ended session.Ended
+	err := t.db.inTx(ctx, func(tx hand) (err error) {
+		ended, err = t.endSession(ctx, tx, id, until, now)
+		return err
+	})
+	if err != nil {
+		return session.Ended{}, err
+	}
+	return ended, nil
 }
 
 // endSession ends a session and what does not outlive it. What was made in it and
 // does, a grant with offline access, stays: a code for it is never redeemed
 // without its session, and a refresh token is meant to work without one.
-func (t *Tenant) endSession(ctx context.Context, tx hand, id string, now time.Time) error {
+func (t *Tenant) endSession(ctx context.Context, tx hand, id string, until, now time.Time) (session.Ended, error) {
 	e := audit.Event{At: now, Kind: audit.SessionEnded, SessionID: id}
 	err := tx.change(ctx, `
 		DELETE FROM sessions WHERE tenant_id = $1 AND id = $2
 		RETURNING user_id, connector_id`, t.id, id).Scan(&e.UserID, &e.ConnectorID)
 	if isNone(err) {
-		return nil // it has ended before
+		return session.Ended{}, nil // it has ended before
 	}
 	if err != nil {
-		return err
+		return session.Ended{}, err
 	}
-	_, err = tx.exec(ctx, `
-		UPDATE grants SET revoked_at = $3, revoked_reason = $4
-		WHERE tenant_id = $1 AND session_id = $2 AND NOT offline AND revoked_at IS NULL`,
-		t.id, id, instant(now), string(audit.SessionEnded))
+	if err := t.endWithSession(ctx, tx, e); err != nil {
+		return session.Ended{}, err
+	}
+	ended, err := t.sayFarewell(ctx, tx, id, e.UserID, until, now)
 	if err != nil {
-		return err
+		return session.Ended{}, err
 	}
-	return t.record(ctx, tx, e)
+	return ended, t.record(ctx, tx, e)
+}
+
+// sayFarewell queues what the clients of a session are told when it ends.
+func (t *Tenant) sayFarewell(ctx context.Context, tx hand, id, userID string, until, now time.Time) (session.Ended, error) {
+	rows, err := tx.query(ctx, `
+		SELECT clients.id, clients.settings
+		FROM (SELECT DISTINCT client_id FROM grants WHERE tenant_id = $1 AND session_id = $2) AS had
+		JOIN clients ON clients.tenant_id = $1 AND clients.id = had.client_id
+		WHERE NOT clients.disabled`, t.id, id)
+	var ended session.Ended
+	told, err := collect(rows, err, func(r scanner) (bool, error) {
+		var client string
+		var wants struct {
+			URI string `json:"backchannel_logout_uri"`
+		}
+		err := r.Scan(&client, document{&wants})
+		ended.Clients = append(ended.Clients, client)
+		return wants.URI != "", err
+	})
+	if err != nil {
+		return session.Ended{}, err
+	}
+	for i, client := range ended.Clients {
+		if !told[i] {
+			continue
+		}
+		body, err := json.Marshal(session.Farewell{ClientID: client, SessionID: id, UserID: userID})
+		if err != nil {
+			return session.Ended{}, err
+		}
+		letter, err := t.enqueueFor(ctx, tx, outbox.Message{Kind: outbox.Farewell, Body: body}, until, now)
+		if err != nil {
+			return session.Ended{}, err
+		}
+		ended.Letters = append(ended.Letters, letter)
+	}
+	return ended, nil
+}
+
+// sayFarewells queues what clients are told when several sessions of an account end.
+// It has to be done before these and their grants are gone.
+func (t *Tenant) sayFarewells(ctx context.Context, tx hand, userID string, sessions []string, now time.Time) error {
+	for _, id := range sessions {
+		if _, err := t.sayFarewell(ctx, tx, id, userID, time.Time{}, now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func earlier(a, b time.Time) time.Time {

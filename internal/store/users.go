@@ -251,12 +251,17 @@ func (t *Tenant) UnlinkIdentity(ctx context.Context, userID, connectorID, subjec
 // endWhatCameBy ends the sessions of an account that an identity has opened, and
 // revokes its grants.
 func (t *Tenant) endWhatCameBy(ctx context.Context, tx hand, userID, connectorID, subject string, now time.Time) error {
-	if _, err := tx.exec(ctx, `
-		DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND connector_id = $3 AND subject = $4`,
-		t.id, userID, connectorID, subject); err != nil {
+	rows, err := tx.query(ctx, `
+		DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 AND connector_id = $3 AND subject = $4
+		RETURNING id`, t.id, userID, connectorID, subject)
+	ended, err := collect(rows, err, func(r scanner) (id string, err error) { return id, r.Scan(&id) })
+	if err != nil {
 		return err
 	}
-	_, err := tx.exec(ctx, `
+	if err := t.sayFarewells(ctx, tx, userID, ended, now); err != nil {
+		return err
+	}
+	_, err = tx.exec(ctx, `
 		UPDATE grants SET revoked_at = $5, revoked_reason = $6
 		WHERE tenant_id = $1 AND user_id = $2 AND connector_id = $3 AND subject = $4 AND revoked_at IS NULL`,
 		t.id, userID, connectorID, subject, instant(now), string(audit.IdentityUnlinked))

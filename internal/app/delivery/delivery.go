@@ -5,6 +5,7 @@ package delivery
 import (
 	"context"
 	"crypto/x509"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -31,22 +32,29 @@ type Settings struct {
 	AllowPrivate []netip.Prefix // networks that a webhook may be in
 	Roots        *x509.CertPool // whom to trust there; nil for those of the system
 	Host         string         // what this machine is called
+	Client       *http.Client   // by which applications are told that sessions have ended
 }
 
 const (
 	deliverEvery = 5 * time.Second
+	tellEvery    = 2 * time.Second
 	exportEvery  = 2 * time.Second
 )
 
 // Duties returns the duties that deliver. Without a mail server there is none to
 // deliver, and what is queued waits; without a sink there is none to hand on. What
 // cannot be set up is a duty that fails, so that operators see it where they look for
-// the others; what is beside it goes on.
-func Duties(db Store, s Settings, c clock.Clock) (duties []duty.Duty) {
+// the others; what is beside it goes on. Of says what tells the applications of a
+// tenant that sessions have ended; nil if nobody can.
+func Duties(db Store, s Settings, of func(ctx context.Context, tenantID string) (Party, error), c clock.Clock) (duties []duty.Duty) {
+	if of != nil {
+		duties = append(duties, duty.TellApplications(db, map[outbox.Kind]outbox.Carrier{
+			outbox.Farewell: Farewells{Of: of, Client: s.Client, Clock: c},
+		}, c, tellEvery))
+	}
 	sender, err := Sender(s.Mail, c)
 	if sender != nil || err != nil {
-		carriers := map[outbox.Kind]outbox.Carrier{outbox.Mail: duty.MailCarrier{Sender: sender, Clock: c}}
-		duties = append(duties, orFails(duty.Deliver(db, carriers, c, deliverEvery), err))
+		duties = append(duties, orFails(duty.Deliver(db, duty.MailCarrier{Sender: sender, Clock: c}, c, deliverEvery), err))
 	}
 	sinks, err := Sinks(s, c)
 	if len(sinks) > 0 || err != nil {

@@ -22,7 +22,7 @@ import (
 )
 
 func TestWithoutSettingsNothingIsDelivered(t *testing.T) {
-	if duties := Duties(storetest.Open(t), Settings{}, &clock.Fake{}); len(duties) != 0 {
+	if duties := Duties(storetest.Open(t), Settings{}, nil, &clock.Fake{}); len(duties) != 0 {
 		t.Errorf("got %v", duties)
 	}
 }
@@ -32,7 +32,7 @@ func TestWhatCannotBeSetUpFailsWhereOperatorsLookAndNothingElseDoes(t *testing.T
 		Mail:  config.Mail{From: "login@example.com", Folder: t.TempDir()},
 		Audit: config.Audit{File: filepath.Join(t.TempDir(), "audit.jsonl"), Webhook: "https://hook.example", WebhookSecret: "nonsense"},
 	}
-	duties := Duties(storetest.Open(t), s, &clock.Fake{})
+	duties := Duties(storetest.Open(t), s, nil, &clock.Fake{})
 	if len(duties) != 2 {
 		t.Fatalf("%d duties", len(duties))
 	}
@@ -58,7 +58,7 @@ func TestWhatIsSetUpIsDelivered(t *testing.T) {
 		},
 		AllowPrivate: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")},
 	}
-	duties := Duties(db, s, now)
+	duties := Duties(db, s, nil, now)
 	if len(duties) != 2 {
 		t.Fatalf("%d duties", len(duties))
 	}

@@ -25,6 +25,7 @@ import (
 	"dex/internal/domain/audit"
 	"dex/internal/domain/credential"
 	"dex/internal/domain/key"
+	"dex/internal/domain/mint"
 	"dex/internal/domain/outbox"
 	"dex/internal/domain/system"
 	"dex/internal/domain/tenant"
@@ -68,7 +69,7 @@ func (o *Office) Duties() []duty.Duty {
 	if o.Visited {
 		return o.upkeep()
 	}
-	return append(delivery.Duties(o.DB, o.Delivery, o.clock()), o.upkeep()...)
+	return append(delivery.Duties(o.DB, o.Delivery, o.party, o.clock()), o.upkeep()...)
 }
 
 // upkeep are the duties that need nothing but the database: the list to add to.
@@ -95,6 +96,25 @@ func (o *Office) longest(ctx context.Context, id string) (time.Duration, error) 
 		return 0, err
 	}
 	return t.LongestToken(ctx)
+}
+
+// party returns what a tenant's applications are told by that sessions have ended. The
+// keys are looked at each time: it is rare, and whoever has the duties has them of every
+// tenant.
+func (o *Office) party(ctx context.Context, id string) (delivery.Party, error) {
+	t, err := o.DB.Tenant(ctx, id)
+	if err != nil {
+		return delivery.Party{}, err
+	}
+	self, err := t.Self(ctx)
+	if err != nil {
+		return delivery.Party{}, err
+	}
+	ring := &key.Ring{Store: t, Clock: o.clock(), Timing: o.Timing}
+	if err := ring.Refresh(ctx); err != nil {
+		return delivery.Party{}, err
+	}
+	return delivery.Party{Clients: t, Mint: &mint.Mint{Issuer: self.Issuer, Signer: ring}}, nil
 }
 
 // Roster does the duties. There is one in a process.

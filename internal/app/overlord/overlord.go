@@ -25,6 +25,7 @@ import (
 	"dex/internal/app/tracing"
 	"dex/internal/base/httpx"
 	"dex/internal/base/measure"
+	"dex/internal/base/outbound"
 	"dex/internal/base/seal"
 	"dex/internal/domain/credential"
 	"dex/internal/domain/tenant"
@@ -228,7 +229,10 @@ func (o *Overlord) office(db *store.DB) *office.Office {
 	return &office.Office{
 		DB: db, Log: o.log, Hasher: credential.NewArgon2(0), Told: o.Told, Tracer: o.tracer(), ClearEvery: s.GCInterval,
 		Algorithms: office.Algorithms(s.Keys), Timing: office.Timing(s.Keys, s.Expiry),
-		Delivery: delivery.Settings{Mail: s.Mail, Audit: s.Audit, AllowPrivate: s.OutboundAllowPrivate, Roots: o.roots, Host: office.Host()},
+		Delivery: delivery.Settings{
+			Mail: s.Mail, Audit: s.Audit, AllowPrivate: s.OutboundAllowPrivate, Roots: o.roots, Host: office.Host(),
+			Client: outbound.New(outbound.Options{AllowPrivate: s.OutboundAllowPrivate, RootCAs: o.roots}),
+		},
 	}
 }
 

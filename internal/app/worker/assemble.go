@@ -13,6 +13,8 @@ import (
 	"slices"
 
 	"dex/internal/app/config"
+	"dex/internal/app/delivery"
+	"dex/internal/app/duty"
 	"dex/internal/app/office"
 	"dex/internal/base/carry"
 	"dex/internal/base/httpx"
@@ -24,6 +26,7 @@ import (
 	"dex/internal/domain/grant"
 	"dex/internal/domain/key"
 	"dex/internal/domain/mint"
+	"dex/internal/domain/outbox"
 	"dex/internal/domain/proof"
 	"dex/internal/domain/tenant"
 	"dex/internal/flow/account"
@@ -139,6 +142,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		Issuer: issuer, Base: base, Origin: origin, Clients: t, Sessions: t, Roster: p.roster, Find: p.ring.Find,
 		Jar:  carry.Jar[logout.Leaving]{Box: w.keys.Box(s.purpose("logout")), Cookies: cookies, Name: "dex_logout_"},
 		CSRF: w.keys.MACKey(s.purpose("logout")), Cookies: cookies, Pages: pages, Clock: clk,
+		Tell: w.farewells(delivery.Party{Clients: t, Mint: minter}), Patience: w.options.Farewell,
 	}).Routes(mux, onError)
 	userCodes := w.keys.MACKey(s.purpose("user code"))
 	(&device.Handler{
@@ -176,6 +180,15 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 	mux.Handle("GET "+route.Static, pages.Static())
 	h := httpx.Deadline(cookies.Tidy(orNotFound(mux, onError), "dex_"), patience)
 	return straight(quick, h), nil
+}
+
+// farewells tells a tenant's applications at once that a session has ended.
+func (w *Worker) farewells(p delivery.Party) func(ctx context.Context, letters []outbox.Taken) error {
+	of := func(context.Context, string) (delivery.Party, error) { return p, nil }
+	return duty.Deliverer{
+		Queue: w.db, Clock: w.db.Clock(),
+		Carriers: map[outbox.Kind]outbox.Carrier{outbox.Farewell: delivery.Farewells{Of: of, Client: w.client, Clock: w.db.Clock()}},
+	}.Deliver
 }
 
 // straight leads to the documents that everybody asks for, and which need neither a

@@ -41,6 +41,7 @@ func (w *Worker) newOffice() *office.Office {
 		Visited: !w.settings.Duties, Tracer: w.tracer(),
 		Delivery: delivery.Settings{
 			Mail: w.settings.Mail, Audit: w.settings.Audit, AllowPrivate: w.settings.OutboundAllowPrivate, Roots: w.roots, Host: w.home.url.Hostname(),
+			Client: w.client,
 		},
 	}
 }

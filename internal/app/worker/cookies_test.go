@@ -344,7 +344,7 @@ func TestAnEndedSessionIsEndedOnEveryWorker(t *testing.T) {
 				t.Fatalf("%d sessions, %v", len(all), err)
 			}
 			for _, known := range all {
-				if err := s.Tenant.EndSession(t.Context(), known.ID, s.Clock.Now()); err != nil {
+				if _, err := s.Tenant.EndSession(t.Context(), known.ID, time.Time{}, s.Clock.Now()); err != nil {
 					t.Fatal(err)
 				}
 			}

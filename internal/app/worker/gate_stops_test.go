@@ -160,7 +160,8 @@ var gateStops = []gateStop{
 	{"role taken away", grant.RoleMissing, func(w *gateWorld) { w.raw(`UPDATE users SET role = ''`) }},
 	{"session ended", grant.SessionEnded, func(w *gateWorld) {
 		for _, id := range w.ids("sessions") {
-			w.must(w.s.Tenant.EndSession(w.ctx(), id, w.now()))
+			_, err := w.s.Tenant.EndSession(w.ctx(), id, time.Time{}, w.now())
+			w.must(err)
 		}
 	}},
 	{"session idle for too long", grant.SessionEnded, func(w *gateWorld) { w.s.Clock.Advance(5 * time.Minute) }},

@@ -47,6 +47,10 @@ type Options struct {
 	Metrics      net.Listener // where metrics are asked for; nil for none
 	Mutual       net.Listener // where clients are asked for certificates; nil for none
 
+	// Farewell is how long somebody who signs out waits for the applications that are
+	// told of it; zero is its default.
+	Farewell time.Duration
+
 	After func(d time.Duration) <-chan time.Time // instead of this machine's time, while the server leaves
 }
 
@@ -77,6 +81,10 @@ type Worker struct {
 // seconds, and a database that stalls must not gather everybody who waits for it.
 const patience = 15 * time.Second
 
+// farewell is how long somebody who signs out waits for the applications that are told
+// of it. One that answers does so in less; one that does not is told later.
+const farewell = 3 * time.Second
+
 // drain is how long requests under way have to end when the server stops.
 const drain = 10 * time.Second
 
@@ -87,6 +95,9 @@ func New(s *config.Settings, o Options) (*Worker, error) {
 	}
 	if o.Kinds == nil {
 		o.Kinds = all.Kinds()
+	}
+	if o.Farewell == 0 {
+		o.Farewell = farewell
 	}
 	if o.After == nil {
 		o.After = time.After

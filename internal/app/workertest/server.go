@@ -66,6 +66,9 @@ type Options struct {
 	// AdminRate is how much one operator may ask of the administrators' API; zero is
 	// as much as a test likes.
 	AdminRate api.Rate
+	// Farewell is how long somebody who signs out waits for applications; zero is the
+	// default.
+	Farewell time.Duration
 }
 
 // Password is the password of every user in [BaseConfig].
@@ -133,6 +136,7 @@ func Start(t testing.TB, o Options) *Server {
 	s.Admin = "http://" + beside.Addr().String()
 	s.Worker, err = worker.New(Settings(t, s.URL, o), worker.Options{
 		Clock: s.Clock, DB: s.DB, Kinds: o.Kinds, Log: o.Log, AdminAddress: s.Admin, AdminRate: o.AdminRate,
+		Farewell: o.Farewell,
 	})
 	if err != nil {
 		t.Fatal(err)

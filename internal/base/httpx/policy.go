@@ -18,6 +18,7 @@ type Policy struct {
 	LeadsOut bool
 
 	Script       bool // the page has a script file of ours
+	Frames       bool // the page shows pages from elsewhere in frames, of which nobody knows where they lead
 	RemoteImages bool // the page shows pictures from elsewhere, by https
 }
 
@@ -35,6 +36,9 @@ func (p Policy) Header() string {
 	b.WriteString("img-src 'self' data:")
 	if p.RemoteImages {
 		b.WriteString(" https:")
+	}
+	if p.Frames {
+		b.WriteString("; frame-src https: http:")
 	}
 	b.WriteString("; font-src 'self'; connect-src 'none'; frame-ancestors 'none'; base-uri 'none'")
 	if !p.LeadsOut {

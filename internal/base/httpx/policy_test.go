@@ -20,8 +20,8 @@ func TestAPolicyNamesWhatAPageNeeds(t *testing.T) {
 		},
 		{
 			name:   "a page with all there is",
-			policy: Policy{Script: true, RemoteImages: true},
-			want: "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: https:; font-src 'self'; connect-src 'none'; frame-ancestors 'none'; base-uri 'none'; " +
+			policy: Policy{Script: true, RemoteImages: true, Frames: true},
+			want: "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data: https:; frame-src https: http:; font-src 'self'; connect-src 'none'; frame-ancestors 'none'; base-uri 'none'; " +
 				"form-action 'self'",
 		},
 		{

@@ -13,6 +13,7 @@ import (
 	"dex/internal/domain/client"
 	"dex/internal/domain/credential"
 	"dex/internal/domain/grant"
+	"dex/internal/domain/session"
 	"dex/internal/domain/tenant"
 	"dex/internal/domain/user"
 	"dex/internal/protocol/jose"
@@ -135,7 +136,7 @@ func (m *Mint) idClaims(a grant.Authorization, c client.Client, p user.Profile, 
 		"auth_time": a.AuthTime.Unix(),
 		"acr":       cmp.Or(credential.Met(a.Methods, a.Terms.ACR), credential.Class(a.Methods)),
 		"amr":       references(a.Methods),
-		"sid":       a.SessionID,
+		"sid":       session.SID(a.SessionID, c.ID),
 	})
 	for name, value := range map[string]string{"at_hash": b.access, "c_hash": b.code, "s_hash": b.state} {
 		if value != "" {

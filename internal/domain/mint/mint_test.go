@@ -135,7 +135,7 @@ func TestTheTokensOfAPerson(t *testing.T) {
 	sum := sha256.Sum256([]byte(got.AccessToken))
 	want := map[string]any{
 		"iss": issuer, "sub": "usr_ann", "aud": "app", "iat": iat, "exp": iat + 300, "nonce": "n",
-		"auth_time": iat - 60, "acr": "aal1", "amr": []any{"pwd"}, "sid": "ses_1",
+		"auth_time": iat - 60, "acr": "aal1", "amr": []any{"pwd"}, "sid": session.SID("ses_1", "app"),
 		"at_hash": base64.RawURLEncoding.EncodeToString(sum[:16]),
 		"name":    "Ann Example", "preferred_username": "ann", "email": "ann@example.com", "email_verified": true,
 		"groups": []any{"staff"}, "department": "R&D",
@@ -417,7 +417,7 @@ func TestAHintIsReadOfOurOwnIDTokens(t *testing.T) {
 		t.Fatal(err)
 	}
 	subject, hint, ok := ReadIDTokenHint(got.IDToken, issuer, k.find)
-	if !ok || subject != "usr_ann" || hint.Client() != "app" || hint.SessionID != "ses_1" {
+	if !ok || subject != "usr_ann" || hint.Client() != "app" || hint.SessionID != session.SID("ses_1", "app") {
 		t.Errorf("the hint is for %q at %q: %v", subject, hint.Client(), ok)
 	}
 	for name, token := range map[string]string{

@@ -25,6 +25,9 @@ type Kind string
 const (
 	Mail   Kind = "mail"
 	Notify Kind = "notify" // a [Notification]
+	// Farewell tells an application that a session has ended, OpenID Connect
+	// Back-Channel Logout 1.0.
+	Farewell Kind = "logout"
 )
 
 // Message is something that has to be delivered.
@@ -64,9 +67,9 @@ type Backlog struct {
 
 // Queue is where whoever delivers takes from. It is of all tenants.
 type Queue interface {
-	// TakeDue takes up to so many messages that are due, until the given time: if
-	// nothing has been heard of them by then, they are due again.
-	TakeDue(ctx context.Context, most int, until, now time.Time) ([]Taken, error)
+	// TakeDue takes up to so many messages of the given kinds that are due, until the
+	// given time: if nothing has been heard of them by then, they are due again.
+	TakeDue(ctx context.Context, kinds []Kind, most int, until, now time.Time) ([]Taken, error)
 	// Delivered says that a message has arrived.
 	Delivered(ctx context.Context, m Taken) error
 	// PutOff says why a message did not arrive, and when to try again.
@@ -92,7 +95,7 @@ type Desk interface {
 type Carrier interface {
 	// Carry delivers a message. It may do so twice. An error that is made by [Refuse]
 	// says that another attempt would change nothing.
-	Carry(ctx context.Context, m Message) error
+	Carry(ctx context.Context, m Taken) error
 }
 
 // refusal is an error for good.

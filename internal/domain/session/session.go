@@ -24,7 +24,7 @@ const (
 
 // Session is one signed-in browser.
 type Session struct {
-	ID          string      // public; the "sid" claim
+	ID          string      // public; clients know it by its [SID]
 	Cookie      secret.Hash // of the cookie that holds it
 	UserID      string
 	ConnectorID string
@@ -105,9 +105,10 @@ type Store interface {
 	SessionsOf(ctx context.Context, userID string) ([]Session, error)
 	// TouchSession puts off the session's idle timeout.
 	TouchSession(ctx context.Context, id string, idleUntil time.Time) error
-	// EndSession ends a session and revokes the grants that are bound to it. Ending
-	// one that has ended already changes nothing.
-	EndSession(ctx context.Context, id string, now time.Time) error
+	// EndSession ends a session, revokes the grants that are bound to it, and queues
+	// what clients are told of it, all in one. What is queued is in the caller's hands
+	// until the given time. Ending a session that has ended already changes nothing.
+	EndSession(ctx context.Context, id string, until, now time.Time) (Ended, error)
 }
 
 // Register is the sessions as operators see and end them.

@@ -117,6 +117,9 @@ func (h *Handler) metadata() oauth.Metadata {
 		UILocalesSupported:        h.Locales,
 		ResponseIssSupported:      true,
 		RequestParameterSupported: true,
+
+		FrontchannelLogout: true, FrontchannelLogoutSession: true,
+		BackchannelLogout: true, BackchannelLogoutSession: true,
 	}
 }
 

@@ -1,13 +1,16 @@
 // Package logout ends sessions: asked by a client (OpenID Connect RP-Initiated
-// Logout 1.0) or by the person, here and at the provider that they came by.
+// Logout 1.0) or by the person, here, at the applications that had something in them
+// (Back-Channel and Front-Channel Logout 1.0) and at the provider that they came by.
 package logout
 
 import (
+	"context"
 	"encoding/base64"
 	"log/slog"
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"dex/internal/base/carry"
 	"dex/internal/base/clock"
@@ -19,6 +22,7 @@ import (
 	"dex/internal/connector/roster"
 	"dex/internal/domain/client"
 	"dex/internal/domain/mint"
+	"dex/internal/domain/outbox"
 	"dex/internal/domain/session"
 	"dex/web"
 )
@@ -37,13 +41,24 @@ type Handler struct {
 	Cookies  httpx.Cookies
 	Pages    *web.Renderer
 	Clock    clock.Clock
+	// Tell tells applications that the session has ended, for as long as the context
+	// lasts. What has not arrived by then is sent by whoever has the duties.
+	Tell func(ctx context.Context, letters []outbox.Taken) error
+	// Patience is how long a browser waits for that.
+	Patience time.Duration
 }
+
+// inHand is for how long what applications are told is ours to deliver: longer than
+// any browser waits.
+const inHand = 15 * time.Second
 
 // Leaving is where a person goes once the provider that they came by has let them
 // go, too.
 type Leaving struct {
 	ClientName string `json:"n,omitempty"`
 	ReturnTo   string `json:"r,omitempty"` // checked before it was kept
+
+	Frames []string `json:"-"` // that the page loads on the way
 }
 
 // Routes adds the flow to a mux. Errors end at onError.
@@ -103,13 +118,18 @@ type request struct {
 	locales  []string
 }
 
-// means reports whether the hint shows that this very session is meant.
+// means reports whether the hint shows that this very session is meant. An ID token of
+// the version before names it by its own id.
 func (q request) means(known *session.Known) bool {
-	return q.session != "" && q.session == known.Session.ID || q.session == "" && q.subject != "" && q.subject == known.User.ID
+	if q.client == nil || q.session == "" {
+		return q.subject != "" && q.subject == known.User.ID
+	}
+	return q.session == session.SID(known.Session.ID, q.client.ID) || q.session == known.Session.ID
 }
 
 // read reads a request. Where to return to counts only together with an ID token
-// of ours that says which client asks: RP-Initiated Logout section 3.
+// of ours that says which client asks: RP-Initiated Logout section 3. One that this
+// client has not registered is a mistake that somebody has to see.
 func (h *Handler) read(r *http.Request, params url.Values) (request, error) {
 	var q request
 	for _, name := range parameters {
@@ -134,8 +154,12 @@ func (h *Handler) read(r *http.Request, params url.Values) (request, error) {
 	}
 	httpx.Annotate(r.Context(), slog.String("client", c.ID))
 	q.client, q.subject, q.session = &c, subject, hint.SessionID
-	if to := params.Get("post_logout_redirect_uri"); slices.Contains(c.PostLogoutRedirectURIs, to) {
+	switch to := params.Get("post_logout_redirect_uri"); {
+	case to == "":
+	case slices.Contains(c.PostLogoutRedirectURIs, to):
 		q.returnTo = withState(to, params.Get("state"))
+	default:
+		return request{}, fault.New(fault.Invalid, "The application's request is not valid: its post_logout_redirect_uri is not registered. You are still signed in; you can sign out on the home page.")
 	}
 	return q, nil
 }
@@ -144,6 +168,11 @@ func withState(uri, state string) string {
 	if state == "" {
 		return uri
 	}
+	return with(uri, url.Values{"state": {state}})
+}
+
+// with adds parameters to the query of an address that is registered.
+func with(uri string, params url.Values) string {
 	u, err := url.Parse(uri)
 	if err != nil {
 		return uri // it is registered, so it parses
@@ -151,7 +180,7 @@ func withState(uri, state string) string {
 	if u.RawQuery != "" {
 		u.RawQuery += "&"
 	}
-	u.RawQuery += url.Values{"state": {state}}.Encode()
+	u.RawQuery += params.Encode()
 	return u.String()
 }
 
@@ -161,8 +190,8 @@ func (h *Handler) session(r *http.Request) (*session.Known, error) {
 	return session.Find(r.Context(), h.Sessions, secret.Value(value), "")
 }
 
-// end ends the session here, then at the provider that the person came by, and
-// sends them on.
+// end ends the session here, then at the applications, then at the provider that the
+// person came by, and sends them on.
 func (h *Handler) end(w http.ResponseWriter, r *http.Request, asked request, known *session.Known) error {
 	leaving := Leaving{ReturnTo: asked.returnTo}
 	if asked.client != nil {
@@ -172,7 +201,11 @@ func (h *Handler) end(w http.ResponseWriter, r *http.Request, asked request, kno
 		h.Cookies.Clear(w, session.Cookie)
 		return h.goodbye(w, r, leaving, asked.locales)
 	}
-	if err := h.Sessions.EndSession(r.Context(), known.Session.ID, h.Clock.Now()); err != nil {
+	ended, err := h.leave(r.Context(), known.Session.ID)
+	if err != nil {
+		return err
+	}
+	if leaving.Frames, err = h.frames(r.Context(), known.Session.ID, ended.Clients); err != nil {
 		return err
 	}
 	// Not before: a browser without its cookie could never ask for the end of a session
@@ -183,10 +216,47 @@ func (h *Handler) end(w http.ResponseWriter, r *http.Request, asked request, kno
 	if upstream == "" {
 		return h.goodbye(w, r, leaving, asked.locales)
 	}
-	if err := h.Jar.Put(w, r, id, leaving); err != nil {
+	if err := h.Jar.Put(w, r, id, Leaving{ClientName: leaving.ClientName, ReturnTo: leaving.ReturnTo}); err != nil {
 		return err
 	}
-	return httpx.SeeOther(w, r, upstream)
+	leaving.ReturnTo = upstream
+	return h.goodbye(w, r, leaving, asked.locales)
+}
+
+// leave ends a session, and waits a moment for the applications that are told of it:
+// whoever comes back to one of them is to find it knows.
+func (h *Handler) leave(ctx context.Context, id string) (session.Ended, error) {
+	now := h.Clock.Now()
+	ended, err := h.Sessions.EndSession(ctx, id, now.Add(inHand), now)
+	if err != nil || len(ended.Letters) == 0 {
+		return ended, err
+	}
+	telling, cancel := context.WithTimeout(ctx, h.Patience)
+	defer cancel()
+	if err := h.Tell(telling, ended.Letters); err != nil && telling.Err() == nil {
+		httpx.LogError(ctx, err)
+	}
+	return ended, nil
+}
+
+// maxFrames bounds what one page loads.
+const maxFrames = 32
+
+// frames returns the addresses by which applications end their sessions in this very
+// browser, Front-Channel Logout section 3.
+func (h *Handler) frames(ctx context.Context, sessionID string, clients []string) ([]string, error) {
+	var all []string
+	for _, id := range clients {
+		c, err := h.Clients.Client(ctx, id)
+		if fault.Is(err, fault.NotFound) || err == nil && (c.Disabled || !httpx.TakesForm(c.FrontchannelLogoutURI)) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, with(c.FrontchannelLogoutURI, url.Values{"iss": {h.Issuer}, "sid": {session.SID(sessionID, id)}}))
+	}
+	return all[:min(len(all), maxFrames)], nil
 }
 
 // upstream returns where the session of the provider is ended, if there is such a
@@ -222,18 +292,37 @@ func (h *Handler) done(w http.ResponseWriter, r *http.Request) error {
 	return h.goodbye(w, r, leaving, nil)
 }
 
-// goodbye sends the person back to the application, or says that they are out.
+// goodbye sends the person on, or says that they are out. Where applications have to
+// hear of it from the browser, that goes by way of a page which loads what they have
+// for it.
 func (h *Handler) goodbye(w http.ResponseWriter, r *http.Request, l Leaving, locales []string) error {
-	if l.ReturnTo != "" {
+	switch {
+	case l.ReturnTo == "":
+		return h.Pages.Render(w, r, web.View{Page: donePage{ClientName: l.ClientName, Frames: l.Frames}, Locales: locales})
+	case len(l.Frames) > 0:
+		return h.Pages.Render(w, r, web.View{Page: leavingPage{ReturnURL: l.ReturnTo, Frames: l.Frames}, Locales: locales})
+	default:
 		return httpx.SeeOther(w, r, l.ReturnTo)
 	}
-	return h.Pages.Render(w, r, web.View{Page: donePage{ClientName: l.ClientName}, Locales: locales})
 }
 
 // donePage says that the person is signed out.
-type donePage struct{ ClientName, ReturnURL string }
+type donePage struct {
+	ClientName, ReturnURL string
+	Frames                []string
+}
 
 func (donePage) Template() string { return "logout/done.html" }
+func (p donePage) Framed() bool   { return len(p.Frames) > 0 }
+
+// leavingPage goes on by itself once its frames are there.
+type leavingPage struct {
+	ReturnURL string
+	Frames    []string
+}
+
+func (leavingPage) Template() string { return "logout/leaving.html" }
+func (leavingPage) Framed() bool     { return true }
 
 // confirmPage asks whether the person wants to sign out.
 type confirmPage struct {

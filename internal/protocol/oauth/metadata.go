@@ -51,6 +51,12 @@ type Metadata struct {
 	RequestParameterSupported    bool `json:"request_parameter_supported"`
 	RequestURIParameterSupported bool `json:"request_uri_parameter_supported"`
 
+	// OpenID Connect Front-Channel Logout and Back-Channel Logout, section 2 of each.
+	FrontchannelLogout        bool `json:"frontchannel_logout_supported,omitempty"`
+	FrontchannelLogoutSession bool `json:"frontchannel_logout_session_supported,omitempty"`
+	BackchannelLogout         bool `json:"backchannel_logout_supported,omitempty"`
+	BackchannelLogoutSession  bool `json:"backchannel_logout_session_supported,omitempty"`
+
 	ResponseIssSupported bool `json:"authorization_response_iss_parameter_supported"` // RFC 9207, section 3
 }
 

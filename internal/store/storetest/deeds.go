@@ -155,7 +155,10 @@ var deeds = []deed{
 	{"EndSession", func(w *world, n string) func(context.Context) error {
 		_, s := w.login(n)
 		w.issue(s)
-		return func(ctx context.Context) error { return w.EndSession(ctx, s.ID, w.now()) }
+		return func(ctx context.Context) error {
+			_, err := w.EndSession(ctx, s.ID, time.Time{}, w.now())
+			return err
+		}
 	}},
 	{"KeepCode", func(w *world, n string) func(context.Context) error {
 		_, s := w.login(n)

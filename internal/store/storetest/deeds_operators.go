@@ -72,7 +72,7 @@ var operatorsDeeds = []deed{
 		w.emptyOutbox()
 		w.queue("Dear " + n)
 		return func(ctx context.Context) error {
-			_, err := w.db.TakeDue(ctx, 10, w.now().Add(lapse), w.now())
+			_, err := w.db.TakeDue(ctx, everyKind, 10, w.now().Add(lapse), w.now())
 			return err
 		}
 	}},

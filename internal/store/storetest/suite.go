@@ -66,6 +66,7 @@ func Run(t *testing.T, open Opener) {
 		{"founding", foundingPromises},
 		{"sealing anew", resealPromises},
 		{"outbox", outboxPromises},
+		{"farewells", farewellPromises},
 		{"export", exportPromises},
 		{"restore", restorePromises},
 		{"the whole", wholePromises},
@@ -381,4 +382,12 @@ func contextThatIsOver(w *world) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(w.ctx)
 	cancel()
 	return ctx, cancel
+}
+
+// end ends a session.
+func (w *world) end(s session.Session) session.Ended {
+	w.Helper()
+	ended, err := w.EndSession(w.ctx, s.ID, w.now().Add(lapse), w.now())
+	w.ok(err)
+	return ended
 }

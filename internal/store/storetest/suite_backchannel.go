@@ -31,7 +31,7 @@ func (w *world) asked(name string) (grant.Device, grant.Authorization) {
 // notified returns the one notification that waits, and takes it.
 func (w *world) notified() outbox.Notification {
 	w.Helper()
-	all, err := w.db.TakeDue(w.ctx, 10, w.now().Add(time.Hour), w.now())
+	all, err := w.db.TakeDue(w.ctx, everyKind, 10, w.now().Add(time.Hour), w.now())
 	w.ok(err)
 	if len(all) != 1 || all[0].Kind != outbox.Notify {
 		w.Fatalf("%d messages wait", len(all))

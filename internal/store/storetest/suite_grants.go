@@ -39,7 +39,7 @@ var codePromises = []promise{
 	{"what has gone since is missing, and what is disabled says so", func(_ *testing.T, w *world) {
 		_, s := w.login("zoe")
 		i := w.issue(s)
-		w.ok(w.EndSession(w.ctx, s.ID, w.now()))
+		w.end(s)
 		k, err := w.Grant(w.ctx, i.ID, "")
 		w.ok(err)
 		same(w, "session gone", k.Session == nil, true)

@@ -23,9 +23,12 @@ func (w *world) queue(bodies ...string) {
 	}
 }
 
+// everyKind is what a process delivers that has everything.
+var everyKind = []outbox.Kind{outbox.Mail, outbox.Notify, outbox.Farewell}
+
 func (w *world) due(most int) []outbox.Taken {
 	w.Helper()
-	taken, err := w.db.TakeDue(w.ctx, most, w.now().Add(lapse), w.now())
+	taken, err := w.db.TakeDue(w.ctx, everyKind, most, w.now().Add(lapse), w.now())
 	w.ok(err)
 	return taken
 }
@@ -95,7 +98,7 @@ var outboxPromises = []promise{
 		taken := counter[string]{}
 		w.atOnce(8, func(int) {
 			for {
-				all, err := w.db.TakeDue(w.ctx, 3, w.now().Add(lapse), w.now())
+				all, err := w.db.TakeDue(w.ctx, everyKind, 3, w.now().Add(lapse), w.now())
 				if err != nil {
 					w.Error(err)
 					return
@@ -176,14 +179,14 @@ var outboxPromises = []promise{
 		ring, err := seal.NewRing(seal.NewSecret())
 		w.ok(err)
 		without := Again(w, first.db, WithKeys(ring))
-		taken, err := without.TakeDue(w.ctx, 10, w.now().Add(lapse), w.now())
+		taken, err := without.TakeDue(w.ctx, everyKind, 10, w.now().Add(lapse), w.now())
 		w.ok(err)
 		same(w, "taken", len(taken), 0)
 		letters, err := first.Letters(w.ctx, false, "", 10)
 		w.ok(err)
 		same(w, "says why", strings.Contains(letters[0].Problem, "key secret"), true)
 		w.clock.Advance(lapse)
-		taken, err = first.db.TakeDue(w.ctx, 10, w.now().Add(lapse), w.now())
+		taken, err = first.db.TakeDue(w.ctx, everyKind, 10, w.now().Add(lapse), w.now())
 		w.ok(err)
 		same(w, "who has the secret can", len(taken), 1)
 	}},

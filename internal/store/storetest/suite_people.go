@@ -282,8 +282,8 @@ var sessionPromises = []promise{
 		bound, offline := w.issue(s), w.issue(s, oauth.ScopeOffline)
 		_, other := w.login("yan")
 		untouched := w.issue(other)
-		w.ok(w.EndSession(w.ctx, s.ID, w.now()))
-		w.ok(w.EndSession(w.ctx, s.ID, w.now()))
+		w.end(s)
+		w.end(s)
 		_, err := w.SessionByCookie(w.ctx, o.Session.Cookie, app)
 		w.refuses(fault.NotFound, err)
 		same(w, "bound grant", w.revoked(bound.ID), true)
@@ -399,7 +399,7 @@ var openingPromises = []promise{
 	}},
 	{"a session that was ended meanwhile is not revived", func(_ *testing.T, w *world) {
 		o, first := w.login("zoe")
-		w.ok(w.EndSession(w.ctx, first.ID, w.now()))
+		w.end(first)
 		second, err := w.keep(w.again(o, first))
 		w.ok(err)
 		same(w, "under a new id", second.ID != first.ID, true)

@@ -120,7 +120,7 @@ var registerPromises = []promise{
 		counting(waiting.ID, offline.ID, bound.ID)
 		w.clock.Advance(2 * time.Minute) // no code lives as long
 		counting(offline.ID, bound.ID)
-		w.ok(w.EndSession(w.ctx, s.ID, w.now()))
+		w.end(s)
 		counting(offline.ID)
 		grants, err := w.Grants(w.ctx, o.User.ID, "", 10)
 		w.ok(err)
