@@ -124,8 +124,8 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 	requests := &authorize.Handler{
 		Issuer: issuer, Base: base, Origin: origin, Lifetimes: lifetimes,
 		Clients: t, Sessions: t, Grants: t, Devices: t, Pushed: t, Traces: t, Desk: desk, Mint: minter,
-		Sealed: w.keys.Box(s.purpose("pushed request")),
-		Jar:    attempts, Cookies: cookies, Pages: pages, Clock: clk,
+		Sealed: w.keys.Box(s.purpose("pushed request")), Documents: documents, Ring: p.ring,
+		Jar: attempts, Cookies: cookies, Pages: pages, Clock: clk,
 		Subject: func(hint string) (string, bool) {
 			subject, _, ok := mint.ReadIDTokenHint(hint, issuer, p.ring.Find)
 			return subject, ok

@@ -166,6 +166,12 @@ func TestTheMetadataTellsTheTruth(t *testing.T) {
 			t.Errorf("plain: %s", a.Header.Get("Location"))
 		}
 	})
+	t.Run("references to request objects", func(t *testing.T) {
+		a := b.Get(c.Authorize("request_uri", "https://app.example.com/request.jwt"))
+		if doc["request_uri_parameter_supported"] != true || doc["require_request_uri_registration"] != true || a.Param("error") != "invalid_request_uri" {
+			t.Errorf("references are %v, and one that is not registered gets %s", doc["request_uri_parameter_supported"], a.Header.Get("Location"))
+		}
+	})
 	t.Run("request objects", func(t *testing.T) {
 		if algs := list(t, doc, "request_object_signing_alg_values_supported"); doc["request_parameter_supported"] != true || !slices.Contains(algs, "EdDSA") || !slices.Contains(algs, "none") {
 			t.Errorf("%v with %q", doc["request_parameter_supported"], algs)
@@ -180,10 +186,6 @@ func TestTheMetadataTellsTheTruth(t *testing.T) {
 		}
 	})
 	t.Run("what it says that there is not", func(t *testing.T) {
-		a := b.Get(c.Authorize("request_uri", "https://app.example.com/request.jwt"))
-		if doc["request_uri_parameter_supported"] != false || a.Param("error") != "request_uri_not_supported" {
-			t.Errorf("references are %v, and their use gets %s", doc["request_uri_parameter_supported"], a.Header.Get("Location"))
-		}
 		if doc["claims_parameter_supported"] != false {
 			t.Error("the parameter claims is listed")
 		}

@@ -3,6 +3,7 @@ package worker
 import (
 	"dex/internal/domain/client"
 	"dex/internal/flow/token"
+	"dex/internal/protocol/jose"
 	"dex/internal/protocol/oauth"
 )
 
@@ -16,6 +17,14 @@ func (w *Worker) offer(types []token.Grant) client.Offer {
 		SubjectTypes:  []client.SubjectType{client.SubjectPublic},
 		Signing:       signing(w.settings),
 		Requests:      client.ObjectAlgs(),
+	}
+	if algs := jose.Managements(algorithms(w.settings)); len(algs) > 0 {
+		for _, alg := range algs {
+			o.Decryption.Algs = append(o.Decryption.Algs, string(alg))
+		}
+		for _, enc := range jose.ContentEncryptions() {
+			o.Decryption.Encs = append(o.Decryption.Encs, string(enc))
+		}
 	}
 	for _, g := range types {
 		o.GrantTypes = append(o.GrantTypes, g.Type())

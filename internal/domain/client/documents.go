@@ -14,6 +14,7 @@ import (
 
 	"dex/internal/base/clock"
 	"dex/internal/protocol/jose"
+	"dex/internal/protocol/oauth"
 )
 
 // Fetch gets a document, and says for how long whoever publishes it says that it is good;
@@ -181,6 +182,26 @@ func (d *Documents) WithKeys(ctx context.Context, c Client, kid string) (Client,
 	}
 	c.Keys, c.EncryptionKeys = published.verify, published.encrypt
 	return c, nil
+}
+
+// RequestObject returns the request object at one of the addresses that the client has
+// registered for that, OpenID Connect Core section 6.2. It is fetched each time: the
+// client may have another request there the next time.
+func (d *Documents) RequestObject(ctx context.Context, c Client, uri string) (string, error) {
+	if !slices.Contains(c.RequestURIs, uri) {
+		return "", fmt.Errorf("%w: request_uris does not name %.200s", ErrDocument, uri)
+	}
+	if err := d.mayFetch(c, uri); err != nil {
+		return "", err
+	}
+	text, _, err := d.Fetch(ctx, uri)
+	if err != nil {
+		return "", fmt.Errorf("%w: %w", ErrDocument, err)
+	}
+	if len(text) > oauth.MaxRequestObject {
+		return "", fmt.Errorf("%w: it is longer than %d bytes", ErrDocument, oauth.MaxRequestObject)
+	}
+	return strings.TrimSpace(string(text)), nil
 }
 
 // CheckSector says whether the document at the client's sector_identifier_uri lists all

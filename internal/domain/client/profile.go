@@ -117,3 +117,12 @@ func (d Demands) IDTokenAlg() jose.Algorithm {
 	}
 	return jose.ES256
 }
+
+// CodeTTL returns how long a code of the client's is good, where one usually is good for
+// the given time.
+func (c Client) CodeTTL(usual time.Duration) time.Duration {
+	if most := c.Profile.Demands().CodeTTL; most > 0 {
+		return min(usual, most)
+	}
+	return usual
+}

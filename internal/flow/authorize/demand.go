@@ -22,6 +22,9 @@ func demand(asked oauth.Authorization, by grant.Delivery, c client.Client) error
 	case by.Pushed != nil && asked.Challenge == "":
 		// FAPI 1.0 Advanced section 5.2.2-18; FAPI 2.0 has PKCE always.
 		return oauth.Errorf(oauth.InvalidRequest, "PKCE is required: send a code_challenge with the method S256.")
+	case d.JARM && asked.ResponseType == oauth.ResponseTypeCode && !asked.ResponseMode.Signed():
+		// FAPI 1.0 Advanced section 5.2.2-2.
+		return oauth.Errorf(oauth.InvalidRequest, "A code alone is answered in a signed response: ask for response_mode=jwt, or for response_type=code id_token.")
 	case d.JARM && asked.Nonce == "" && asked.Scopes.Contains(oauth.ScopeOpenID):
 		// FAPI 1.0 Baseline section 5.2.2.2.
 		return oauth.Errorf(oauth.InvalidRequest, "The parameter nonce is missing.")

@@ -22,6 +22,8 @@ func TestWhatAProfileDemandsOfARequest(t *testing.T) {
 	pushed, signed, both := grant.Delivery{Pushed: []byte{}}, grant.Delivery{Signed: true}, grant.Delivery{Pushed: []byte{}, Signed: true}
 	fapi2 := client.Client{Profile: client.FAPI2, RequirePAR: true}
 	messages := client.Client{Profile: client.FAPI2, RequirePAR: true, RequireSignedRequest: true}
+	hybrid := without(func(a *oauth.Authorization) { a.ResponseType = oauth.ResponseTypeCodeIDToken })
+	jarm := without(func(a *oauth.Authorization) { a.ResponseMode = oauth.ModeJWT })
 	fapi1 := client.Client{Profile: client.FAPI1}
 	for _, test := range []struct {
 		name   string
@@ -45,9 +47,12 @@ func TestWhatAProfileDemandsOfARequest(t *testing.T) {
 		{"and takes what is", whole, both, messages, ""},
 		{"FAPI 1.0 has it signed", whole, grant.Delivery{}, fapi1, oauth.InvalidRequestObject},
 		{"and what was pushed as well", whole, pushed, fapi1, oauth.InvalidRequestObject},
-		{"FAPI 1.0 takes what is signed", whole, signed, fapi1, ""},
-		{"FAPI 1.0 without a nonce", without(func(a *oauth.Authorization) { a.Nonce = "" }), signed, fapi1, oauth.InvalidRequest},
-		{"FAPI 1.0 without PKCE", without(func(a *oauth.Authorization) { a.Challenge = "" }), signed, fapi1, ""},
+		{"FAPI 1.0 takes what is signed", hybrid, signed, fapi1, ""},
+		{"and a code alone in a signed response", jarm, signed, fapi1, ""},
+		{"but not in a plain one", whole, signed, fapi1, oauth.InvalidRequest},
+		{"nor in a query that is asked for", without(func(a *oauth.Authorization) { a.ResponseMode = oauth.ModeQuery }), signed, fapi1, oauth.InvalidRequest},
+		{"FAPI 1.0 without a nonce", without(func(a *oauth.Authorization) { a.ResponseMode, a.Nonce = oauth.ModeJWT, "" }), signed, fapi1, oauth.InvalidRequest},
+		{"FAPI 1.0 without PKCE", without(func(a *oauth.Authorization) { a.ResponseMode, a.Challenge = oauth.ModeJWT, "" }), signed, fapi1, ""},
 		{"FAPI 1.0 pushed without PKCE", without(func(a *oauth.Authorization) { a.Challenge = "" }), both, fapi1, oauth.InvalidRequest},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -25,6 +25,7 @@ import (
 	"dex/internal/domain/audit"
 	"dex/internal/domain/client"
 	"dex/internal/domain/grant"
+	"dex/internal/domain/key"
 	"dex/internal/domain/mint"
 	"dex/internal/domain/session"
 	"dex/internal/domain/tenant"
@@ -39,19 +40,21 @@ type Handler struct {
 	Origin    string // of the issuer
 	Lifetimes tenant.Lifetimes
 
-	Clients  client.Store
-	Sessions session.Store
-	Grants   grant.Store
-	Devices  grant.DeviceStore
-	Pushed   grant.PushedStore
-	Sealed   *seal.Box // the pushed requests of public clients
-	Traces   audit.Store
-	Desk     grant.Desk
-	Mint     *mint.Mint
-	Jar      carry.Jar[grant.Request]
-	Cookies  httpx.Cookies
-	Pages    *web.Renderer
-	Clock    clock.Clock
+	Clients   client.Store
+	Documents *client.Documents
+	Ring      *key.Ring // decrypts request objects
+	Sessions  session.Store
+	Grants    grant.Store
+	Devices   grant.DeviceStore
+	Pushed    grant.PushedStore
+	Sealed    *seal.Box // the pushed requests of public clients
+	Traces    audit.Store
+	Desk      grant.Desk
+	Mint      *mint.Mint
+	Jar       carry.Jar[grant.Request]
+	Cookies   httpx.Cookies
+	Pages     *web.Renderer
+	Clock     clock.Clock
 	// Subject returns the account that an ID token of ours was about, expired or not.
 	Subject func(idToken string) (subject string, ok bool)
 }

@@ -10,6 +10,7 @@ import (
 	"dex/internal/base/secret"
 	"dex/internal/domain/client"
 	"dex/internal/domain/grant"
+	"dex/internal/protocol/jose"
 	"dex/internal/protocol/oauth"
 )
 
@@ -43,17 +44,44 @@ func orElse(err, wrong error) error {
 
 // unfold reads a request that stands in an object.
 func (h *Handler) unfold(ctx context.Context, c client.Client, ref oauth.Reference, outer url.Values) (oauth.Authorization, grant.Delivery, error) {
-	var params url.Values
-	var signed bool
-	wrong := error(oauth.Errorf(oauth.RequestURINotSupported, "References to request objects are not supported."))
-	if params = outer; ref.URI == "" {
-		params, signed, wrong = client.ReadRequestObject(c, ref.Object, outer, h.Issuer, h.Clock.Now())
+	params, signed := outer, false
+	c, object, wrong := h.object(ctx, c, ref)
+	if wrong == nil {
+		params, signed, wrong = client.ReadRequestObject(c, object, outer, h.Issuer, h.Clock.Now())
 	}
-	if wrong != nil && params.Get("client_id") != c.ID {
+	if params.Get("client_id") != c.ID {
 		params = outer // whatever it says, it is not this client's
 	}
 	asked, err := oauth.ParseAuthorization(params)
 	return asked, grant.Delivery{Signed: signed}, orElse(err, wrong)
+}
+
+// object returns the object of a request, from wherever it is and decrypted if need be,
+// and the client with the keys that may have signed it. Why it cannot be had the log has:
+// who asks would see into networks that are not theirs.
+func (h *Handler) object(ctx context.Context, c client.Client, ref oauth.Reference) (client.Client, string, error) {
+	object := ref.Object
+	if ref.URI != "" {
+		var err error
+		if object, err = h.Documents.RequestObject(ctx, c, ref.URI); err != nil {
+			return c, "", oauth.Wrap(oauth.InvalidRequestURI, err, "The request_uri cannot be used.")
+		}
+	}
+	if jose.Encrypted(object) {
+		content, _, err := h.Ring.Decrypt(object)
+		if err != nil {
+			return c, "", oauth.Wrap(oauth.InvalidRequestObject, err, "The request object cannot be decrypted.")
+		}
+		object = string(content)
+	}
+	if jose.Unsigned(object) {
+		return c, object, nil
+	}
+	known, err := h.Documents.WithKeys(ctx, c, jose.NamedKey(object))
+	if err != nil {
+		return c, "", oauth.Wrap(oauth.InvalidRequestObject, err, "The request object is not one that this client has signed.")
+	}
+	return known, object, nil
 }
 
 // pushed returns a request that the client has pushed. What stands beside the reference

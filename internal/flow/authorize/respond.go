@@ -113,7 +113,7 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, req grant.Requ
 	answer := url.Values{}
 	front := mint.Front{Type: req.Asked.ResponseType, State: req.Asked.State}
 	if req.Asked.ResponseType.Code() {
-		kept.ExpiresAt, front.Code = now.Add(h.Lifetimes.Code), code
+		kept.ExpiresAt, front.Code = now.Add(c.CodeTTL(h.Lifetimes.Code)), code
 	}
 	if req.Asked.ResponseType.Front() {
 		tokens, err := h.Mint.Front(permits[len(permits)-1], c, *known.Profile(), front, now)

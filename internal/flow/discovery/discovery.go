@@ -120,6 +120,8 @@ func (h *Handler) metadata() oauth.Metadata {
 
 		FrontchannelLogout: true, FrontchannelLogoutSession: true,
 		BackchannelLogout: true, BackchannelLogoutSession: true,
+		RequestURIParameterSupported: true,
+		RegisteredRequestURIs:        true,
 	}
 }
 

@@ -50,6 +50,7 @@ type Metadata struct {
 	ClaimsParameterSupported     bool `json:"claims_parameter_supported"`
 	RequestParameterSupported    bool `json:"request_parameter_supported"`
 	RequestURIParameterSupported bool `json:"request_uri_parameter_supported"`
+	RegisteredRequestURIs        bool `json:"require_request_uri_registration,omitempty"`
 
 	// OpenID Connect Front-Channel Logout and Back-Channel Logout, section 2 of each.
 	FrontchannelLogout        bool `json:"frontchannel_logout_supported,omitempty"`

@@ -34,7 +34,7 @@ const (
 	MaxSecret      = 1 << 10
 	// A reference to a pushed request may be the request itself, sealed.
 	MaxRequestURI    = 8 << 10
-	MaxRequestObject = jose.MaxToken
+	MaxRequestObject = jose.MaxEncrypted
 	MaxToken         = 16 << 10
 )
 
