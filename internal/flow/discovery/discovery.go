@@ -117,8 +117,7 @@ func (h *Handler) metadata() oauth.Metadata {
 		UILocalesSupported:        h.Locales,
 		ResponseIssSupported:      true,
 		RequestParameterSupported: true,
-
-		FrontchannelLogout: true, FrontchannelLogoutSession: true,
+		FrontchannelLogout:        true, FrontchannelLogoutSession: true,
 		BackchannelLogout: true, BackchannelLogoutSession: true,
 		RequestURIParameterSupported: true,
 		RegisteredRequestURIs:        true,
