@@ -60,6 +60,7 @@ func (v *visitor) open(address string) *page {
 
 func (v *visitor) do(req *http.Request) *page {
 	v.t.Helper()
+	req.Header.Set("Accept", "text/html,*/*;q=0.8")
 	resp, err := v.client.Do(req)
 	if err != nil {
 		v.t.Fatal(err)

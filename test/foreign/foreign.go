@@ -134,6 +134,24 @@ func Install(t testing.TB) string {
 	return installed.dir
 }
 
+// Program returns the path of a relying party in Go, which test/setup builds. A test is
+// skipped where it is not there, but for in CI.
+func Program(t testing.TB, name string) string {
+	t.Helper()
+	dir, err := folder()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "..", "..", ".tools", "foreign", name)
+	if _, err := os.Stat(path); err != nil {
+		if os.Getenv("CI") == "" {
+			t.Skipf("%v; test/setup builds it", err)
+		}
+		t.Fatal(err)
+	}
+	return path
+}
+
 // folder finds the scripts, from whichever package's test this is.
 func folder() (string, error) {
 	dir, err := os.Getwd()
