@@ -92,7 +92,7 @@ func TestAParameterComesOnce(t *testing.T) {
 		for way, send := range ways(s.Browser(t)) {
 			params := c.AuthorizeParams()
 			params["unicorn"] = []string{"1", "2"}
-			params["resource"] = []string{"https://api.example"}
+			params["resource"] = []string{s.URL, s.URL} // the one that we know and may
 			if a := send(params); !starts(s, a) {
 				t.Errorf("%s: %d %s", way, a.Status, a.Header.Get("Location"))
 			}

@@ -191,6 +191,12 @@ func (c Client) Trusts(peer string) bool {
 	return c.ID == peer || slices.Contains(c.TrustedPeers, peer)
 }
 
+// MayReach reports whether the client may ask for access tokens for a resource. The
+// issuer, which serves userinfo, is one that everybody may ask for.
+func (c Client) MayReach(resource, issuer string) bool {
+	return resource == issuer || slices.Contains(c.Resources, resource)
+}
+
 // Store keeps the clients.
 type Store interface {
 	// Client returns a client. It returns a fault of kind NotFound if there is none.

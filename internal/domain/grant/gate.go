@@ -118,12 +118,14 @@ type Case struct {
 
 // Bearing returns the case of an access token with the scopes and the audience that
 // it bears: they may be fewer than its grant's, and it is judged by no more than it
-// says. Every token is for the issuer, and needs no trust of its own client.
+// says. A token needs no trust of the issuer or of its own client, and resources are not
+// clients.
 func (c Case) Bearing(issuer string, scopes oauth.Scopes, audience []string) Case {
 	c.Authorization.Scopes = scopes
 	c.Authorization.Audience = slices.DeleteFunc(slices.Clone(audience), func(id string) bool {
-		return id == issuer || id == c.Client.ID
+		return id == issuer || id == c.Client.ID || c.Client.MayReach(id, issuer)
 	})
+	c.Authorization.Terms.Resources = nil // which are in the audience, as far as the token is for them
 	return c
 }
 
@@ -246,6 +248,9 @@ func scopeNotAllowed(c *Case) bool {
 }
 
 func audienceNotAllowed(c *Case) bool {
+	if slices.ContainsFunc(c.Authorization.Terms.Resources, func(r string) bool { return !c.Client.MayReach(r, c.Tenant.Issuer) }) {
+		return true
+	}
 	return slices.ContainsFunc(c.Authorization.Audience, func(id string) bool {
 		peer, ok := c.Peers[id]
 		return !ok || peer.Disabled || !peer.Trusts(c.Client.ID)

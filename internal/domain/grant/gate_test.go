@@ -279,6 +279,9 @@ var faces = []struct {
 }{
 	{"the client is not there any more", ClientDisabled, func(c *Case) { c.Client.ID = "" }},
 	{"the connector is not there any more", ConnectorGone, func(c *Case) { c.Connector = nil }},
+	{"the client may not ask for the resource any more", AudienceNotAllowed, func(c *Case) {
+		c.Authorization.Audience, c.Authorization.Terms.Resources = nil, []string{"https://api.example"}
+	}},
 	{"who the tokens are for is not there any more", AudienceNotAllowed, func(c *Case) { c.Peers = nil }},
 	{"who the tokens are for is disabled", AudienceNotAllowed, func(c *Case) {
 		c.Peers = map[string]client.Client{"other": {ID: "other", TrustedPeers: []string{"app"}, Disabled: true}}

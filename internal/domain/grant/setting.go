@@ -28,6 +28,9 @@ func settingOf(reason Reason, c *Case) string {
 		}
 		return ofClient("scopes: %s", written(c.Client.Scopes))
 	case AudienceNotAllowed:
+		if len(c.Authorization.Audience) == 0 {
+			return ofClient("resources: %s", written(c.Client.Resources))
+		}
 		return "trusted_peers of " + strings.Join(c.Authorization.Audience, ", ")
 	case ConnectorGone:
 		if c.Connector == nil {

@@ -99,7 +99,7 @@ func (m *Mint) accessClaims(a grant.Authorization, now time.Time, ttl time.Durat
 			// A client that acts for itself is its own subject; accounts have a prefix
 			// that no client may have.
 			Subject:  cmp.Or(a.UserID, a.ClientID),
-			Audience: append(jose.Audience{m.Issuer}, a.Audience...),
+			Audience: m.audience(a),
 			Expiry:   jose.DateOf(now.Add(ttl)),
 			IssuedAt: jose.DateOf(now),
 			ID:       strings.ToLower(rand.Text()),
@@ -114,6 +114,15 @@ func (m *Mint) accessClaims(a grant.Authorization, now time.Time, ttl time.Durat
 		claims.AuthTime, claims.ACR, claims.AMR = jose.DateOf(a.AuthTime), credential.Class(a.Methods), references(a.Methods)
 	}
 	return claims
+}
+
+// audience is whom an access token is for: us, unless the client has said which
+// resources it means, RFC 8707 section 2.
+func (m *Mint) audience(a grant.Authorization) jose.Audience {
+	if len(a.Terms.Resources) > 0 {
+		return append(jose.Audience(a.Terms.Resources[:len(a.Terms.Resources):len(a.Terms.Resources)]), a.Audience...)
+	}
+	return append(jose.Audience{m.Issuer}, a.Audience...)
 }
 
 // idClaims are the claims of an ID token, OpenID Connect Core section 2. Whom it is

@@ -29,8 +29,19 @@ type AccessClaims struct {
 type KeyFinder func(kid string, alg jose.Algorithm) []crypto.PublicKey
 
 // ReadAccessToken returns what an access token says, if it is one that we have
-// issued and it has not expired. Whether it has been revoked is for the store.
+// issued for ourselves and it has not expired. Whether it has been revoked is for the
+// store.
 func ReadAccessToken(token, issuer string, find KeyFinder, now time.Time) (AccessClaims, error) {
+	claims, err := ReadIssued(token, issuer, find, now)
+	if err != nil {
+		return claims, err
+	}
+	return claims, claims.Validate(now, issuer, issuer, 0)
+}
+
+// ReadIssued is [ReadAccessToken] for a token that may be for any resource, RFC 8707: it
+// may be asked about here, and opens nothing.
+func ReadIssued(token, issuer string, find KeyFinder, now time.Time) (AccessClaims, error) {
 	var claims AccessClaims
 	payload, _, err := jose.Verify(token, []jose.Algorithm{AccessTokenAlg}, []string{jose.TypeAccessToken}, find)
 	if err != nil {
@@ -39,7 +50,10 @@ func ReadAccessToken(token, issuer string, find KeyFinder, now time.Time) (Acces
 	if err := jose.Unmarshal(payload, &claims); err != nil {
 		return claims, err
 	}
-	return claims, claims.Validate(now, issuer, issuer, 0)
+	if len(claims.Audience) == 0 {
+		return claims, jose.ErrAudience
+	}
+	return claims, claims.Validate(now, issuer, claims.Audience[0], 0)
 }
 
 // IssuerOf returns which issuer a token says it is of, without a look at whether that

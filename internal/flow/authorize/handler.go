@@ -154,6 +154,11 @@ func (h *Handler) vet(ctx context.Context, asked oauth.Authorization, by grant.D
 		return asked, back.error(wrong)
 	}
 	asked = complete(asked, c)
+	for _, resource := range asked.Resources {
+		if !c.MayReach(resource, h.Issuer) {
+			return asked, back.error(oauth.Errorf(oauth.InvalidTarget, "This client may not ask for tokens for this resource."))
+		}
+	}
 	if wrong = h.checkAudience(ctx, asked.Scopes, c); wrong != nil {
 		return asked, back.error(wrong)
 	}

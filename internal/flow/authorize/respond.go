@@ -172,7 +172,7 @@ func (h *Handler) permits(r *http.Request, req grant.Request, c client.Client, k
 			Methods:     s.Methods,
 			IssuedAt:    h.Clock.Now(),
 			SupportCode: req.SupportCode,
-			Terms:       grant.Terms{Claims: req.Asked.Claims, ACR: wanted(req.Asked)},
+			Terms:       grant.Terms{Claims: req.Asked.Claims, ACR: wanted(req.Asked), Resources: req.Asked.Resources},
 		},
 		RedirectURI:  req.Asked.RedirectURI,
 		ResponseType: req.Asked.ResponseType,

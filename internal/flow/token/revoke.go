@@ -44,7 +44,7 @@ func (h *Handler) takeBack(ctx context.Context, c client.Client, token secret.Va
 		}
 		return h.Grants.Revoke(ctx, t.GrantID, audit.TokenRevoked, now)
 	}
-	claims, err := mint.ReadAccessToken(string(token), h.Issuer, h.Ring.Find, now)
+	claims, err := mint.ReadIssued(string(token), h.Issuer, h.Ring.Find, now)
 	if err != nil || claims.ClientID != c.ID {
 		return nil //nolint:nilerr // what is no token of this client is revoked already
 	}

@@ -154,11 +154,20 @@ func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, a *asked) err
 	if req.Binding, err = h.bind(w, r, c); err != nil {
 		return err
 	}
+	for _, resource := range req.Resources { // before anything is spent
+		if !c.MayReach(resource, h.Issuer) {
+			return oauth.Errorf(oauth.InvalidTarget, "The client may not ask for tokens for this resource.")
+		}
+	}
 	e, err := g.Redeem(r.Context(), c, req)
 	if err != nil {
 		return err
 	}
-	answer, err := h.Mint.Tokens(e.Permit.BoundTo(req.Binding), c, e.Profile, h.Clock.Now())
+	permit, err := e.Permit.Toward(c, h.Issuer, req.Resources)
+	if err != nil {
+		return err
+	}
+	answer, err := h.Mint.Tokens(permit.BoundTo(req.Binding), c, e.Profile, h.Clock.Now())
 	if err != nil {
 		return err
 	}

@@ -35,7 +35,8 @@ type Authorization struct {
 	ClaimsLocales []string       `json:"ll,omitempty"`
 	Display       string         `json:"d,omitempty"`
 	ConnectorID   string         `json:"co,omitempty"`
-	JKT           string         `json:"j,omitempty"` // thumbprint of the key that the code will be bound to, RFC 9449 section 10
+	Resources     []string       `json:"rs,omitempty"` // that access tokens shall be for
+	JKT           string         `json:"j,omitempty"`  // thumbprint of the key that the code will be bound to, RFC 9449 section 10
 }
 
 // Seconds is a span of time as parameters have it.
@@ -95,6 +96,7 @@ func ParseAuthorization(values url.Values) (Authorization, error) {
 	a.Display = f.display()
 	a.ConnectorID = f.one("connector_id", MaxValue)
 	a.JKT = f.thumbprint("dpop_jkt")
+	a.Resources = f.resources()
 	return a, f.done()
 }
 

@@ -30,7 +30,8 @@ type TokenRequest struct {
 	DeviceCode   secret.Value
 	AuthReqID    secret.Value
 	Scopes       Scopes
-	ScopesGiven  bool // if not, the client leaves it to what it was granted
+	Resources    []string // that the access token shall be for, RFC 8707
+	ScopesGiven  bool     // if not, the client leaves it to what it was granted
 	// Binding is the keys that the sender has proven to hold. It is not read from the
 	// parameters: the endpoint sets it.
 	Binding Binding
@@ -49,6 +50,7 @@ func ParseTokenRequest(body url.Values) (TokenRequest, error) {
 		DeviceCode:   deviceCode(f),
 		AuthReqID:    authReqID(f),
 		Scopes:       f.scopes(),
+		Resources:    f.resources(),
 	}
 	r.ScopesGiven = len(r.Scopes) > 0
 	switch {
