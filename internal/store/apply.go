@@ -9,11 +9,11 @@ import (
 	"time"
 
 	"dex/internal/base/fault"
-	"dex/internal/base/secret"
 	"dex/internal/connector"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/client"
 	"dex/internal/domain/user"
+	"dex/internal/protocol/oauth"
 )
 
 // Declared is what a configuration file says that there is.
@@ -215,21 +215,33 @@ func clientRow(c client.Client) (declaredRow, error) {
 		return declaredRow{}, err
 	}
 	row := declaredRow{id: c.ID, name: c.Name, settings: string(text)}
-	row.secret, err = secretsText(c.Secrets)
+	row.secret, err = secretsText(c)
 	return row, err
 }
 
-// secretsText is how the hashes of a client's secrets are kept, before they are
-// sealed.
-func secretsText(secrets []secret.Hash) ([]byte, error) {
-	if len(secrets) == 0 {
+// secretsText is how a client's secrets are kept, before they are sealed: their hashes,
+// or the secrets themselves of a client that signs with them.
+func secretsText(c client.Client) ([]byte, error) {
+	if c.AuthMethod == oauth.AuthSecretJWT {
+		shared := sharedSecrets{Shared: make([]string, len(c.Shared))}
+		for i, v := range c.Shared {
+			shared.Shared[i] = string(v)
+		}
+		return json.Marshal(shared)
+	}
+	if len(c.Secrets) == 0 {
 		return nil, nil
 	}
-	all := make([][]byte, len(secrets))
-	for i := range secrets {
-		all[i] = secrets[i][:]
+	all := make([][]byte, len(c.Secrets))
+	for i := range c.Secrets {
+		all[i] = c.Secrets[i][:]
 	}
 	return json.Marshal(all)
+}
+
+// sharedSecrets are the secrets of a client that signs with them.
+type sharedSecrets struct {
+	Shared []string `json:"shared"`
 }
 
 func (a *application) connectors(ctx context.Context, declared []connector.Configured) error {

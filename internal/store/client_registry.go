@@ -11,6 +11,7 @@ import (
 	"dex/internal/domain/audit"
 	"dex/internal/domain/client"
 	"dex/internal/domain/tenant"
+	"dex/internal/protocol/oauth"
 )
 
 const registeredColumns = `clients.id, clients.name, clients.disabled, clients.disabled_by, clients.settings, clients.secrets,
@@ -31,10 +32,10 @@ func (t *Tenant) registered(s scanner) (client.Registered, error) {
 	if err != nil {
 		return r, err
 	}
-	if c.Secrets, err = t.clientSecrets(id, sealed); err != nil {
+	c.ID, c.Name, c.Disabled = id, name, disabled
+	if err := t.openSecrets(&c, sealed); err != nil {
 		return r, err
 	}
-	c.ID, c.Name, c.Disabled = id, name, disabled
 	r.Client = c
 	r.Notes = notesOf(r.Notes, len(c.Secrets))
 	return r, nil
@@ -131,6 +132,8 @@ func fit(r client.Registered) error {
 		return fault.New(fault.Internal, "A secret without a note, or a note without a secret.")
 	case r.AuthMethod.BySecret() && len(r.Secrets) == 0:
 		return fault.New(fault.Invalid, "The client proves itself by a secret, and has none. Give it one with the same request.")
+	case r.AuthMethod == oauth.AuthSecretJWT && len(r.Shared) != len(r.Secrets):
+		return fault.New(fault.Invalid, "The client is to sign with its secret, of which only a hash is kept. Give it a new one with the same request.")
 	}
 	return nil
 }
@@ -175,9 +178,9 @@ func clientKept(r client.Registered) keptRow {
 func (t *Tenant) updateClient(ctx context.Context, tx hand, before client.Registered, r *client.Registered, by audit.By) (bool, error) {
 	switch {
 	case !r.AuthMethod.BySecret():
-		r.Secrets, r.Notes = nil, nil
+		r.Secrets, r.Notes, r.Shared = nil, nil, nil
 	case len(r.Secrets) == 0:
-		r.Secrets, r.Notes = before.Secrets, before.Notes
+		r.Secrets, r.Notes, r.Shared = before.Secrets, before.Notes, before.Shared
 	case slices.Equal(r.Secrets, before.Secrets):
 		r.Notes = before.Notes
 	}

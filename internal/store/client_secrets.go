@@ -11,7 +11,7 @@ import (
 )
 
 // AddClientSecret implements [client.Secrets].
-func (t *Tenant) AddClientSecret(ctx context.Context, id string, s secret.Hash, n client.SecretNote, by audit.By) (client.Registered, error) {
+func (t *Tenant) AddClientSecret(ctx context.Context, id string, v secret.Value, n client.SecretNote, by audit.By) (client.Registered, error) {
 	return t.changeSecrets(ctx, id, by, func(r *client.Registered) (audit.Event, error) {
 		switch {
 		case !r.AuthMethod.BySecret():
@@ -19,7 +19,8 @@ func (t *Tenant) AddClientSecret(ctx context.Context, id string, s secret.Hash, 
 		case len(r.Secrets) >= client.MaxLiveSecrets:
 			return audit.Event{}, fault.New(fault.Conflict, "The client %q has %d secrets already. Remove the one that is not in use any more, then add another.", id, len(r.Secrets))
 		}
-		r.Secrets, r.Notes = append(slices.Clone(r.Secrets), s), append(slices.Clone(r.Notes), n)
+		r.AddSecret(v)
+		r.Notes = append(slices.Clone(r.Notes), n)
 		e := clientEvent(by, audit.ClientSecretAdded, id)
 		e.Detail = map[string]string{"secret": n.ID}
 		return e, nil
@@ -37,6 +38,9 @@ func (t *Tenant) RemoveClientSecret(ctx context.Context, id, secretID string, by
 			return audit.Event{}, fault.New(fault.Conflict, "It is the only secret of the client %q. Add another first, or disable the client.", id)
 		}
 		r.Secrets, r.Notes = slices.Delete(slices.Clone(r.Secrets), i, i+1), slices.Delete(slices.Clone(r.Notes), i, i+1)
+		if len(r.Shared) > 0 {
+			r.Shared = slices.Delete(slices.Clone(r.Shared), i, i+1)
+		}
 		e := clientEvent(by, audit.ClientSecretRemoved, id)
 		e.Detail = map[string]string{"secret": secretID}
 		return e, nil

@@ -14,6 +14,7 @@ import (
 	"dex/internal/domain/client"
 	"dex/internal/domain/tenant"
 	"dex/internal/protocol/jose"
+	"dex/internal/protocol/oauth"
 )
 
 // clientSettings is what of a client nobody searches by: all of it that has a name in
@@ -93,10 +94,10 @@ func (t *Tenant) Client(ctx context.Context, id string) (client.Client, error) {
 	if err != nil {
 		return client.Client{}, fmt.Errorf("client %q: %w", id, err)
 	}
-	if c.Secrets, err = t.clientSecrets(id, sealed); err != nil {
+	c.ID, c.Name, c.Disabled, c.NotBefore = id, name, disabled, created.Truncate(time.Second)
+	if err := t.openSecrets(&c, sealed); err != nil {
 		return client.Client{}, err
 	}
-	c.ID, c.Name, c.Disabled, c.NotBefore = id, name, disabled, created.Truncate(time.Second)
 	t.leased.keepClient(k, c)
 	return c, nil
 }
@@ -124,25 +125,35 @@ func (t *Tenant) AllowsOrigin(ctx context.Context, origin string) (bool, error) 
 	return true, nil
 }
 
-// clientSecrets opens the hashes of a client's secrets. A hash alone opens
-// nothing; sealed, a copy of the database does not even tell which clients share
-// a secret.
-func (t *Tenant) clientSecrets(id string, sealed []byte) ([]secret.Hash, error) {
-	text, err := t.unseal(sealed, "clients", "secrets", id)
+// openSecrets opens a client's secrets: their hashes, and the secrets themselves of one
+// that signs with them. A hash alone opens nothing; sealed, a copy of the database does
+// not even tell which clients share a secret.
+func (t *Tenant) openSecrets(c *client.Client, sealed []byte) error {
+	text, err := t.unseal(sealed, "clients", "secrets", c.ID)
 	if err != nil || text == nil {
-		return nil, err
+		return err
+	}
+	if c.AuthMethod == oauth.AuthSecretJWT {
+		var kept sharedSecrets
+		if err := json.Unmarshal(text, &kept); err != nil {
+			return fmt.Errorf("the secrets of client %q: %w", c.ID, err)
+		}
+		for _, v := range kept.Shared {
+			c.AddSecret(secret.Value(v))
+		}
+		return nil
 	}
 	var kept [][]byte
 	if err := json.Unmarshal(text, &kept); err != nil {
-		return nil, fmt.Errorf("the secrets of client %q: %w", id, err)
+		return fmt.Errorf("the secrets of client %q: %w", c.ID, err)
 	}
-	secrets := make([]secret.Hash, len(kept))
+	c.Secrets = make([]secret.Hash, len(kept))
 	for i, h := range kept {
-		if copy(secrets[i][:], h) != len(secrets[i]) {
-			return nil, fmt.Errorf("a secret of client %q is no hash", id)
+		if copy(c.Secrets[i][:], h) != len(c.Secrets[i]) {
+			return fmt.Errorf("a secret of client %q is no hash", c.ID)
 		}
 	}
-	return secrets, nil
+	return nil
 }
 
 // ConsumeAssertion implements [client.Store].

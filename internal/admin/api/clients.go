@@ -212,7 +212,8 @@ func (s Clients) create(ctx context.Context, c *Call, in *newClient) (*Answer[re
 	var made secret.Value
 	if len(r.Secrets) == 0 && r.AuthMethod.BySecret() {
 		made = secret.New(secret.ClientPrefix)
-		r.Secrets, r.Notes = []secret.Hash{made.Hash()}, []client.SecretNote{client.NoteOf(made, c.At)}
+		r.AddSecret(made)
+		r.Notes = []client.SecretNote{client.NoteOf(made, c.At)}
 	}
 	promised := r
 	promised.ManagedBy, promised.Version, promised.CreatedAt, promised.UpdatedAt = tenant.ManagedByHand, 1, c.At, c.At
@@ -301,7 +302,7 @@ func (s Clients) addSecret(ctx context.Context, c *Call, in *OfClient) (*Answer[
 	if err != nil {
 		return nil, err
 	}
-	_, err = kept.AddClientSecret(ctx, in.Client, made.Hash(), note, by)
+	_, err = kept.AddClientSecret(ctx, in.Client, made, note, by)
 	return out, err
 }
 

@@ -280,7 +280,9 @@ func giveSecrets(d inventory.Deeds, made map[string]secret.Value, now time.Time)
 	for _, list := range [][]client.Registered{d.NewClients, d.ChangedClients} {
 		for i := range list {
 			if v, ok := made[list[i].ID]; ok {
-				list[i].Secrets, list[i].Notes = []secret.Hash{v.Hash()}, []client.SecretNote{client.NoteOf(v, now)}
+				list[i].Secrets, list[i].Shared = nil, nil
+				list[i].AddSecret(v)
+				list[i].Notes = []client.SecretNote{client.NoteOf(v, now)}
 			}
 		}
 	}

@@ -80,7 +80,7 @@ func (c Client) Make() (client.Client, error) {
 		}
 	}
 	for _, s := range c.Secrets {
-		made.Secrets = append(made.Secrets, s.Hash())
+		made.AddSecret(s)
 	}
 	if len(c.JWKS) == 0 {
 		return made, nil

@@ -290,9 +290,9 @@ func (p *planner) client(before, want client.Registered) {
 	}
 	switch {
 	case !want.AuthMethod.BySecret():
-		want.Secrets, want.Notes = nil, nil
+		want.Secrets, want.Notes, want.Shared = nil, nil, nil
 	case len(want.Secrets) == 0:
-		want.Secrets, want.Notes = before.Secrets, before.Notes
+		want.Secrets, want.Notes, want.Shared = before.Secrets, before.Notes, before.Shared
 	}
 	fields := clientFields(before, want)
 	if len(fields) == 0 {

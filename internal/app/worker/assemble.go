@@ -158,7 +158,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		Issuer: issuer, Base: base, DemoURL: w.demoURL(s), Sessions: t, Cookies: cookies, Pages: pages, Clock: clk,
 	}).Routes(mux, onError)
 	tokens := &token.Handler{
-		Issuer: issuer, Lifetimes: lifetimes, Clients: t, Documents: documents, Grants: t, Desk: desk, Proofs: proofs,
+		Issuer: issuer, Lifetimes: lifetimes, Clients: t, Documents: documents, Grants: t, Desk: desk, Proofs: proofs, Authorities: w.authorities,
 		Mint: minter, Refresh: refresh, Ring: p.ring, Clock: clk, Types: types,
 		Devices: t, UserCodes: userCodes, Meter: w.meter(s.id),
 	}
@@ -169,7 +169,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 	}).Routes(mux)
 	described := &discovery.Handler{
 		Issuer: issuer, Offer: w.offer(types), Locales: pages.Languages(),
-		Ring: p.ring, MaxAge: p.ring.Timing.MaxAge,
+		Ring: p.ring, MaxAge: p.ring.Timing.MaxAge, Certificates: w.takesCertificates(), Mutual: w.mutual(s),
 	}
 	quick := http.NewServeMux()
 	for _, m := range []*http.ServeMux{mux, quick} {

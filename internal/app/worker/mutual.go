@@ -2,9 +2,12 @@ package worker
 
 import (
 	"context"
+	"crypto/x509"
+	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 
@@ -13,6 +16,7 @@ import (
 	"dex/internal/base/httpx"
 	"dex/internal/base/route"
 	"dex/internal/domain/proof"
+	"dex/internal/protocol/oauth"
 )
 
 // mutual returns where the endpoints of clients are reached at the listener that asks
@@ -72,6 +76,18 @@ func (w *Worker) takesCertificates() bool {
 	return w.settings.MTLSListen != "" || w.settings.ForwardedCertificatesSecret != ""
 }
 
+// authMethods are how clients can prove who they are here.
+func (w *Worker) authMethods() []oauth.AuthMethod {
+	all := []oauth.AuthMethod{oauth.AuthSecretBasic, oauth.AuthSecretPost, oauth.AuthSecretJWT, oauth.AuthPrivateKeyJWT}
+	if w.takesCertificates() {
+		all = append(all, oauth.AuthSelfSignedTLS)
+		if w.authorities != nil {
+			all = append(all, oauth.AuthTLS)
+		}
+	}
+	return append(all, oauth.AuthNone)
+}
+
 // listenForCertificates opens the listener that asks clients for certificates; none if
 // it is off.
 func listenForCertificates(ctx context.Context, s *config.Settings) (net.Listener, error) {
@@ -79,4 +95,21 @@ func listenForCertificates(ctx context.Context, s *config.Settings) (net.Listene
 		return nil, nil
 	}
 	return process.ListenForCertificates(ctx, s.MTLSListen, "mtls-listen", s.TLSCertFile, s.TLSKeyFile)
+}
+
+// authorities reads the certificates of those who vouch for clients; nil if there is no
+// file of them.
+func authorities(file string) (*x509.CertPool, error) {
+	if file == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(file) //nolint:gosec // the operator says which
+	if err != nil {
+		return nil, fmt.Errorf("mtls_ca_file: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("mtls_ca_file: there is no certificate in %s", file)
+	}
+	return pool, nil
 }

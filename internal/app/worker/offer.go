@@ -13,7 +13,7 @@ func (w *Worker) offer(types []token.Grant) client.Offer {
 	o := client.Offer{
 		ResponseTypes: oauth.ResponseTypes(),
 		Modes:         oauth.ResponseModes(),
-		AuthMethods:   []oauth.AuthMethod{oauth.AuthSecretBasic, oauth.AuthSecretPost, oauth.AuthPrivateKeyJWT, oauth.AuthNone},
+		AuthMethods:   w.authMethods(),
 		SubjectTypes:  []client.SubjectType{client.SubjectPublic},
 		Signing:       signing(w.settings),
 		Requests:      client.ObjectAlgs(),

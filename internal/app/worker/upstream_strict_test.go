@@ -46,7 +46,7 @@ func TestSomebodyLogsInByAProviderThatDemandsEverything(t *testing.T) {
 				t.Fatal(err)
 			}
 			s := workertest.Start(t, workertest.Options{
-				Clock: fake,
+				Clock:  fake,
 				Config: "outbound_allow_private: [127.0.0.0/8]\nconnectors:\n- {id: local, kind: local, name: Password}\n- {id: strict, kind: oidc, name: Strict, config: " + string(config) + "}\n",
 			})
 			b, c := s.Browser(t), s.Client(t, "app")

@@ -56,13 +56,14 @@ type Options struct {
 
 // Worker is the user-facing server.
 type Worker struct {
-	settings *config.Settings
-	options  Options
-	log      *slog.Logger
-	hasher   *credential.Argon2
-	keys     *seal.Ring
-	roots    *x509.CertPool // whom it trusts; nil for those of the system
-	client   *http.Client   // the one that leaves the house
+	settings    *config.Settings
+	options     Options
+	log         *slog.Logger
+	hasher      *credential.Argon2
+	keys        *seal.Ring
+	roots       *x509.CertPool // whom it trusts; nil for those of the system
+	client      *http.Client   // the one that leaves the house
+	authorities *x509.CertPool // who vouch for the certificates of clients; nil for nobody
 
 	serving atomic.Bool                  // whether everything is there
 	leaving atomic.Bool                  // whether it has been told to stop
@@ -115,6 +116,9 @@ func New(s *config.Settings, o Options) (*Worker, error) {
 		return nil, err
 	}
 	w := &Worker{settings: s, options: o, log: o.Log, home: home, keys: keys, hasher: credential.NewArgon2(0), roots: roots, client: outward(s, roots)}
+	if w.authorities, err = authorities(s.MTLSCAFile); err != nil {
+		return nil, err
+	}
 	w.sites = newSites(home, w.put, func(id, why string) { w.log.Warn("a tenant is not served", "tenant", id, "why", why) })
 	if s.OTLPEndpoint != "" {
 		if w.tracing, err = tracing.New(context.Background(), s.OTLPEndpoint, "dex-worker", w.log); err != nil {

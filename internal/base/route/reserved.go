@@ -24,7 +24,7 @@ func Reserved(part string) bool {
 }
 
 // forClients are the routes that clients come to by themselves, without a browser.
-var forClients = []string{Token, DeviceRequest, Userinfo, Revoke, Introspect}
+var forClients = []string{Token, PushRequest, DeviceRequest, Userinfo, Revoke, Introspect}
 
 // IsForClients reports whether a route is one that clients come to by themselves.
 func IsForClients(r string) bool { return slices.Contains(forClients, r) }

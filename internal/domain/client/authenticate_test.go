@@ -10,7 +10,9 @@ import (
 
 var now = time.Date(2026, time.May, 1, 12, 0, 0, 0, time.UTC)
 
-var here = Endpoint{Issuer: "https://id.example.com", URL: "https://id.example.com/token"}
+var here = Endpoint{
+	Issuer: "https://id.example.com", Bases: []string{"https://id.example.com", "https://mtls.example.com"}, Path: "/par",
+}
 
 func hashes(secrets ...string) []secret.Hash {
 	all := make([]secret.Hash, len(secrets))

@@ -39,6 +39,7 @@ type Client struct {
 	AuthAlg        jose.Algorithm       `json:"auth_alg,omitempty"` // of its assertions; empty: any that we take
 	TLSAuth        TLSAuth              `json:"tls_auth,omitzero"`
 	Secrets        []secret.Hash        `json:"-"` // any of these counts, so that one can be replaced by another
+	Shared         []secret.Value       `json:"-"` // the secrets themselves, in their order, for client_secret_jwt alone
 	Keys           []jose.Key           `json:"-"` // that verify what it signs
 	EncryptionKeys []jose.EncryptionKey `json:"-"` // to encrypt for it
 	JWKSURI        string               `json:"jwks_uri,omitempty"`
@@ -161,6 +162,15 @@ const (
 	DeviceCode        = oauth.GrantDeviceCode
 	CIBA              = oauth.GrantCIBA
 )
+
+// AddSecret gives the client one more secret. It is kept as a hash, unless the client
+// signs with it.
+func (c *Client) AddSecret(v secret.Value) {
+	c.Secrets = append(slices.Clone(c.Secrets), v.Hash())
+	if c.AuthMethod == oauth.AuthSecretJWT {
+		c.Shared = append(slices.Clone(c.Shared), v)
+	}
+}
 
 // May reports whether the client has a grant type.
 func (c Client) May(grantType string) bool { return slices.Contains(c.GrantTypes, grantType) }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"dex/internal/protocol/certificate"
 	"dex/internal/protocol/jose"
 	"dex/internal/protocol/oauth"
 )
@@ -64,7 +65,7 @@ func (all *conflicts) proofs(c Client, d Demands) {
 		all.add("auth_method", "is %s, which the profile %s does not allow: it has %s", m, c.Profile, orList(d.AuthMethods))
 	case m == oauth.AuthPrivateKeyJWT && !byKey:
 		all.add("jwks", "is not set, and private_key_jwt is verified with it")
-	case m == authSelfSignedTLS && !byKey:
+	case m == oauth.AuthSelfSignedTLS && !byKey:
 		all.add("jwks", "is not set, and self_signed_tls_client_auth looks for the certificate's key in it")
 	}
 	if hasKeys && c.JWKSURI != "" {
@@ -73,12 +74,17 @@ func (all *conflicts) proofs(c Client, d Demands) {
 	symmetric := strings.HasPrefix(string(c.AuthAlg), "HS")
 	switch {
 	case c.AuthAlg == "":
-	case c.AuthMethod == authSecretJWT && !symmetric:
+	case c.AuthMethod == oauth.AuthSecretJWT && !symmetric:
 		all.add("auth_signing_alg", "is %s, and client_secret_jwt signs with the secret: HS256", c.AuthAlg)
-	case c.AuthMethod != authSecretJWT && symmetric:
+	case c.AuthMethod != oauth.AuthSecretJWT && symmetric:
 		all.add("auth_signing_alg", "is %s, which is for client_secret_jwt", c.AuthAlg)
 	case !symmetric && !d.Allows(c.AuthAlg):
 		all.algorithm("auth_signing_alg", c.AuthAlg, c, d)
+	}
+	for i, v := range c.Shared {
+		if len(v) < shortestShared {
+			all.item("secrets", i, "is too short to sign with: client_secret_jwt needs %d characters at least", shortestShared)
+		}
 	}
 	names := 0
 	for _, name := range []string{c.TLSAuth.SubjectDN, c.TLSAuth.SANDNS, c.TLSAuth.SANURI, c.TLSAuth.SANIP, c.TLSAuth.SANEmail} {
@@ -87,19 +93,18 @@ func (all *conflicts) proofs(c Client, d Demands) {
 		}
 	}
 	switch {
-	case c.AuthMethod == authTLS && names != 1:
+	case c.AuthMethod == oauth.AuthTLS && names != 1:
 		all.add("tls_client_auth_subject_dn", "or one of tls_client_auth_san_dns, _uri, _ip and _email, and only one, says what stands in the certificate of tls_client_auth")
-	case c.AuthMethod != authTLS && names > 0:
+	case names == 1 && certificate.Names(c.TLSAuth).Check() != nil:
+		all.add("tls_client_auth_subject_dn", "or whichever name of a certificate is given cannot be read: %s", certificate.Names(c.TLSAuth).Check())
+	case c.AuthMethod != oauth.AuthTLS && names > 0:
 		all.add("auth_method", "is %s, so that what is said of the certificate would serve nothing: that is for tls_client_auth", c.AuthMethod)
 	}
 }
 
-// The methods by certificate, and by a secret that signs.
-const (
-	authSecretJWT     oauth.AuthMethod = "client_secret_jwt"
-	authTLS           oauth.AuthMethod = "tls_client_auth"
-	authSelfSignedTLS oauth.AuthMethod = "self_signed_tls_client_auth"
-)
+// shortestShared is the length of the shortest secret that a client may sign with, RFC
+// 7518 section 3.2.
+const shortestShared = 32
 
 // The grant types that concern more than the token endpoint.
 const (

@@ -57,18 +57,18 @@ func TestSettingsThatContradictEachOther(t *testing.T) {
 		{"a public client", Standard, func(c *Client) { c.Public, c.AuthMethod = true, oauth.AuthNone }, ""},
 		{"keys that are nowhere", Standard, func(c *Client) { c.AuthMethod = oauth.AuthPrivateKeyJWT }, "jwks"},
 		{"keys in two places", FAPI2, func(c *Client) { c.Keys = []jose.Key{{}} }, "jwks_uri"},
-		{"a certificate whose key is nowhere", Standard, func(c *Client) { c.AuthMethod = authSelfSignedTLS }, "jwks"},
-		{"a certificate without a name", Standard, func(c *Client) { c.AuthMethod = authTLS }, "tls_client_auth_subject_dn"},
+		{"a certificate whose key is nowhere", Standard, func(c *Client) { c.AuthMethod = oauth.AuthSelfSignedTLS }, "jwks"},
+		{"a certificate without a name", Standard, func(c *Client) { c.AuthMethod = oauth.AuthTLS }, "tls_client_auth_subject_dn"},
 		{"a certificate with two names", Standard, func(c *Client) {
-			c.AuthMethod, c.TLSAuth = authTLS, TLSAuth{SubjectDN: "CN=a", SANDNS: "a.example"}
+			c.AuthMethod, c.TLSAuth = oauth.AuthTLS, TLSAuth{SubjectDN: "CN=a", SANDNS: "a.example"}
 		}, "tls_client_auth_subject_dn"},
-		{"a certificate with one name", Standard, func(c *Client) { c.AuthMethod, c.TLSAuth.SANIP = authTLS, "192.0.2.1" }, ""},
+		{"a certificate with one name", Standard, func(c *Client) { c.AuthMethod, c.TLSAuth.SANIP = oauth.AuthTLS, "192.0.2.1" }, ""},
 		{"the name of a certificate that nobody asks for", Standard, func(c *Client) { c.TLSAuth.SANIP = "192.0.2.1" }, "auth_method"},
 		{"a secret with FAPI 1", FAPI1, func(c *Client) { c.AuthMethod = oauth.AuthSecretBasic }, "auth_method"},
-		{"a secret that signs with FAPI 2", FAPI2, func(c *Client) { c.AuthMethod = authSecretJWT }, "auth_method"},
+		{"a secret that signs with FAPI 2", FAPI2, func(c *Client) { c.AuthMethod = oauth.AuthSecretJWT }, "auth_method"},
 		{"a public client with FAPI 2", FAPI2, func(c *Client) { c.Public, c.AuthMethod = true, oauth.AuthNone }, "auth_method"},
-		{"a secret that signs with a key's algorithm", Standard, func(c *Client) { c.AuthMethod, c.AuthAlg = authSecretJWT, jose.ES256 }, "auth_signing_alg"},
-		{"a secret that signs", Standard, func(c *Client) { c.AuthMethod, c.AuthAlg = authSecretJWT, "HS256" }, ""},
+		{"a secret that signs with a key's algorithm", Standard, func(c *Client) { c.AuthMethod, c.AuthAlg = oauth.AuthSecretJWT, jose.ES256 }, "auth_signing_alg"},
+		{"a secret that signs", Standard, func(c *Client) { c.AuthMethod, c.AuthAlg = oauth.AuthSecretJWT, "HS256" }, ""},
 		{"a key that signs with a secret's algorithm", FAPI2, func(c *Client) { c.AuthAlg = "HS256" }, "auth_signing_alg"},
 		{"assertions in RS256 with FAPI 2", FAPI2, func(c *Client) { c.AuthAlg = jose.RS256 }, "auth_signing_alg"},
 

@@ -84,7 +84,7 @@ var Metadata = []Metadatum{
 	{
 		Name: "token_endpoint_auth_signing_alg", Setting: "auth_signing_alg", Is: "the algorithm of its assertions", Spec: oidcReg,
 		Listed: []string{"token_endpoint_auth_signing_alg_values_supported"},
-		Values: func(Offer) []string { return texts(assertionAlgs) },
+		Values: func(Offer) []string { return texts(AssertionAlgs()) },
 		at:     func(c *Client) any { return &c.AuthAlg },
 	},
 	{

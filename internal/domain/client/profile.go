@@ -50,7 +50,7 @@ var fapiAlgorithms = []jose.Algorithm{jose.PS256, jose.ES256, jose.EdDSA}
 
 // fapiMethods are how a client of FAPI proves itself, FAPI 2.0 Security Profile section
 // 5.3.2.1; FAPI 1.0 Advanced section 5.2.2.
-var fapiMethods = []oauth.AuthMethod{oauth.AuthPrivateKeyJWT, "tls_client_auth", "self_signed_tls_client_auth"}
+var fapiMethods = []oauth.AuthMethod{oauth.AuthPrivateKeyJWT, oauth.AuthTLS, oauth.AuthSelfSignedTLS}
 
 // profiles are what each profile demands.
 var profiles = map[Profile]Demands{
@@ -58,16 +58,16 @@ var profiles = map[Profile]Demands{
 		ResponseTypes: []oauth.ResponseType{oauth.ResponseTypeCode},
 		GrantTypes:    []string{grantImplicit, grantPassword},
 		AuthMethods: []oauth.AuthMethod{
-			oauth.AuthSecretBasic, oauth.AuthSecretPost, "client_secret_jwt", oauth.AuthPrivateKeyJWT,
-			"tls_client_auth", "self_signed_tls_client_auth", oauth.AuthNone,
+			oauth.AuthSecretBasic, oauth.AuthSecretPost, oauth.AuthSecretJWT, oauth.AuthPrivateKeyJWT,
+			oauth.AuthTLS, oauth.AuthSelfSignedTLS, oauth.AuthNone,
 		},
 		PKCE: true, ScopeClaims: true,
 	},
 	OpenID: {
 		ResponseTypes: oauth.ResponseTypes(),
 		AuthMethods: []oauth.AuthMethod{
-			oauth.AuthSecretBasic, oauth.AuthSecretPost, "client_secret_jwt", oauth.AuthPrivateKeyJWT,
-			"tls_client_auth", "self_signed_tls_client_auth", oauth.AuthNone,
+			oauth.AuthSecretBasic, oauth.AuthSecretPost, oauth.AuthSecretJWT, oauth.AuthPrivateKeyJWT,
+			oauth.AuthTLS, oauth.AuthSelfSignedTLS, oauth.AuthNone,
 		},
 		Unsigned: true, Audiences: AudienceToken,
 	},

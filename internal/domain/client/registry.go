@@ -88,7 +88,7 @@ type Switch interface {
 type Secrets interface {
 	// AddClientSecret lets the client prove itself by one more secret. It returns a
 	// fault of kind Conflict if it has [MaxLiveSecrets] already.
-	AddClientSecret(ctx context.Context, id string, s secret.Hash, n SecretNote, by audit.By) (Registered, error)
+	AddClientSecret(ctx context.Context, id string, v secret.Value, n SecretNote, by audit.By) (Registered, error)
 	// RemoveClientSecret ends a secret: when it returns, no worker takes it. The last
 	// one stays.
 	RemoveClientSecret(ctx context.Context, id, secretID string, by audit.By) (Registered, error)

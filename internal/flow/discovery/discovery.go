@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +26,10 @@ type Handler struct {
 	Locales []string
 	Ring    *key.Ring
 	MaxAge  time.Duration // of the key set, in caches
+	// Certificates says that clients can show certificates, and Mutual where, if that is
+	// elsewhere than below the issuer.
+	Certificates bool
+	Mutual       string
 
 	keys atomic.Pointer[keySet]
 }
@@ -41,7 +46,7 @@ const metadataMaxAge = 5 * time.Minute
 // Routes adds the flow to a mux. The metadata is made once: it says what the
 // program can do, and that does not change while it runs.
 func (h *Handler) Routes(mux *http.ServeMux, onError httpx.ErrorFunc) error {
-	body, err := json.Marshal(h.metadata())
+	body, err := h.described()
 	if err != nil {
 		return err
 	}
@@ -79,6 +84,28 @@ func (h *Handler) serveKeys(w http.ResponseWriter, r *http.Request) error {
 		h.keys.Store(set)
 	}
 	return httpx.ServeDocument(w, r, set.doc)
+}
+
+// described is the metadata as it is published, with where each endpoint of clients is
+// at which they show a certificate.
+func (h *Handler) described() ([]byte, error) {
+	m := h.metadata()
+	text, err := json.Marshal(m)
+	if err != nil || h.Mutual == "" {
+		return text, err
+	}
+	var members map[string]any
+	if err := json.Unmarshal(text, &members); err != nil {
+		return nil, err
+	}
+	m.MutualEndpoints = map[string]string{}
+	for name, value := range members {
+		address, _ := value.(string)
+		if path, ok := strings.CutPrefix(address, h.Issuer); ok && strings.HasSuffix(name, "_endpoint") && route.IsForClients(path) {
+			m.MutualEndpoints[name] = h.Mutual + path
+		}
+	}
+	return json.Marshal(m)
 }
 
 // metadata describes what is there and nothing else: OpenID Connect Discovery
@@ -121,6 +148,8 @@ func (h *Handler) metadata() oauth.Metadata {
 		BackchannelLogout: true, BackchannelLogoutSession: true,
 		RequestURIParameterSupported: true,
 		RegisteredRequestURIs:        true,
+		DPoPSigningAlgs:              oauth.ProofAlgs(),
+		CertificateBoundTokens:       h.Certificates,
 	}
 }
 

@@ -7,6 +7,7 @@ package token
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -31,21 +32,22 @@ import (
 
 // Handler serves the token, introspection and revocation endpoints.
 type Handler struct {
-	Issuer    string
-	Lifetimes tenant.Lifetimes
-	Clients   client.Store
-	Documents *client.Documents // where clients publish their keys
-	Grants    grant.Store
-	Desk      grant.Desk
-	Proofs    *proof.Desk
-	Mint      *mint.Mint
-	Refresh   mint.RefreshTokens
-	Ring      *key.Ring
-	Clock     clock.Clock
-	Types     []Grant // the grant types that are served
-	Devices   grant.DeviceStore
-	UserCodes *seal.MACKey // what people type is kept as a MAC
-	Meter     measure.Meter
+	Issuer      string
+	Lifetimes   tenant.Lifetimes
+	Clients     client.Store
+	Documents   *client.Documents // where clients publish their keys
+	Grants      grant.Store
+	Desk        grant.Desk
+	Proofs      *proof.Desk
+	Authorities *x509.CertPool // who vouch for the certificates of clients; nil for nobody
+	Mint        *mint.Mint
+	Refresh     mint.RefreshTokens
+	Ring        *key.Ring
+	Clock       clock.Clock
+	Types       []Grant // the grant types that are served
+	Devices     grant.DeviceStore
+	UserCodes   *seal.MACKey // what people type is kept as a MAC
+	Meter       measure.Meter
 }
 
 // Grant turns one kind of proof into what the client is entitled to.
@@ -228,13 +230,15 @@ func (h *Handler) authenticate(w http.ResponseWriter, r *http.Request, form url.
 	if err != nil {
 		return client.Client{}, err
 	}
-	if cred.Assertion != "" {
+	if cred.Assertion != "" || c.AuthMethod == oauth.AuthSelfSignedTLS {
 		if c, err = h.Documents.WithKeys(ctx, c, jose.NamedKey(cred.Assertion)); err != nil {
 			return client.Client{}, refused(err)
 		}
 	}
 	now := h.Clock.Now()
-	used, err := client.Authenticate(c, cred, client.Endpoint{Issuer: h.Issuer, URL: h.Issuer + route.Token}, now)
+	used, err := client.Authenticate(c, cred, client.Endpoint{
+		Issuer: h.Issuer, Bases: h.Proofs.Bases, Path: r.URL.Path, Certificates: httpx.Certificates(r), Authorities: h.Authorities,
+	}, now)
 	if err != nil {
 		return client.Client{}, refused(err)
 	}

@@ -17,17 +17,43 @@ const (
 	AuthSecretBasic   AuthMethod = "client_secret_basic" // the secret in a header
 	AuthSecretPost    AuthMethod = "client_secret_post"  // the secret in the body
 	AuthPrivateKeyJWT AuthMethod = "private_key_jwt"     // a token that the client signed
+	AuthSecretJWT     AuthMethod = "client_secret_jwt"   // a token that it signed with the secret
 	AuthNone          AuthMethod = "none"                // a public client, which can prove nothing
+
+	// By the certificate of the connection (RFC 8705, section 2): one that an authority has
+	// signed, or the client itself.
+	AuthTLS           AuthMethod = "tls_client_auth"
+	AuthSelfSignedTLS AuthMethod = "self_signed_tls_client_auth"
 )
 
 // BySecret reports whether the method rests on a secret that both sides know.
-func (m AuthMethod) BySecret() bool { return m == AuthSecretBasic || m == AuthSecretPost }
+func (m AuthMethod) BySecret() bool {
+	return m == AuthSecretBasic || m == AuthSecretPost || m == AuthSecretJWT
+}
 
-// AssertionTypeJWT is the client_assertion_type of [AuthPrivateKeyJWT] (RFC 7523,
-// section 2.2).
+// ByCertificate reports whether the method rests on the certificate of the connection.
+func (m AuthMethod) ByCertificate() bool { return m == AuthTLS || m == AuthSelfSignedTLS }
+
+// Presented returns how credentials look in a request that are of the method. What the
+// parameters do not tell apart is one: an assertion is an assertion, whatever it was
+// signed with, and of a certificate there is nothing among them.
+func (m AuthMethod) Presented() AuthMethod {
+	switch m {
+	case AuthSecretJWT:
+		return AuthPrivateKeyJWT
+	case AuthTLS, AuthSelfSignedTLS:
+		return AuthNone
+	default:
+		return m
+	}
+}
+
+// AssertionTypeJWT is the client_assertion_type of [AuthPrivateKeyJWT] and
+// [AuthSecretJWT] (RFC 7523, section 2.2).
 const AssertionTypeJWT = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-// Credentials are how a client presents itself. Nothing in them is proven yet.
+// Credentials are how a client presents itself. Nothing in them is proven yet, and the
+// method is as it is presented: see [AuthMethod.Presented].
 type Credentials struct {
 	Method    AuthMethod
 	ClientID  string

@@ -41,6 +41,10 @@ type Metadata struct {
 	DisplayValuesSupported []string `json:"display_values_supported,omitempty"`
 	UILocalesSupported     []string `json:"ui_locales_supported,omitempty"`
 
+	DPoPSigningAlgs        []jose.Algorithm  `json:"dpop_signing_alg_values_supported,omitempty"`          // RFC 9449, section 5.1
+	CertificateBoundTokens bool              `json:"tls_client_certificate_bound_access_tokens,omitempty"` // RFC 8705, section 3.3
+	MutualEndpoints        map[string]string `json:"mtls_endpoint_aliases,omitempty"`                      // RFC 8705, section 5
+
 	ServiceDocumentation string `json:"service_documentation,omitempty"`
 	PolicyURI            string `json:"op_policy_uri,omitempty"`
 	TermsURI             string `json:"op_tos_uri,omitempty"`

@@ -79,14 +79,14 @@ var deeds = []deed{
 		w.ok(err)
 		by := w.signed(n)
 		return func(ctx context.Context) error {
-			_, err := w.AddClientSecret(ctx, n, secret.Value(n).Hash(), client.SecretNote{ID: "sec_of-another-" + n}, by)
+			_, err := w.AddClientSecret(ctx, n, secret.Value(n), client.SecretNote{ID: "sec_of-another-" + n}, by)
 			return err
 		}
 	}},
 	{"RemoveClientSecret", func(w *world, n string) func(context.Context) error {
 		r, err := w.RegisterClient(w.ctx, w.plainRegistration(n), w.by())
 		w.ok(err)
-		_, err = w.AddClientSecret(w.ctx, n, secret.Value(n).Hash(), client.SecretNote{ID: "sec_of-another-" + n}, w.by())
+		_, err = w.AddClientSecret(w.ctx, n, secret.Value(n), client.SecretNote{ID: "sec_of-another-" + n}, w.by())
 		w.ok(err)
 		by := w.signed(n)
 		return func(ctx context.Context) error {

@@ -194,11 +194,11 @@ var registryPromises = []promise{
 		r := w.register("grafana")
 		next := secret.New(secret.ClientPrefix)
 		note := client.NoteOf(next, w.now())
-		both, err := w.AddClientSecret(w.ctx, "grafana", next.Hash(), note, w.by())
+		both, err := w.AddClientSecret(w.ctx, "grafana", next, note, w.by())
 		w.ok(err)
 		alike(w, "notes", both.Notes, []client.SecretNote{r.Notes[0], note})
 		third := secret.New(secret.ClientPrefix)
-		_, err = w.AddClientSecret(w.ctx, "grafana", third.Hash(), client.NoteOf(third, w.now()), w.by())
+		_, err = w.AddClientSecret(w.ctx, "grafana", third, client.NoteOf(third, w.now()), w.by())
 		w.refuses(fault.Conflict, err)
 		left, err := w.RemoveClientSecret(w.ctx, "grafana", r.Notes[0].ID, w.by())
 		w.ok(err)
@@ -219,7 +219,7 @@ var registryPromises = []promise{
 		outcomes := counter[bool]{}
 		w.atOnce(6, func(int) {
 			v := secret.New(secret.ClientPrefix)
-			_, err := w.AddClientSecret(w.ctx, "grafana", v.Hash(), client.NoteOf(v, w.now()), w.by())
+			_, err := w.AddClientSecret(w.ctx, "grafana", v, client.NoteOf(v, w.now()), w.by())
 			if err != nil && !fault.Is(err, fault.Conflict) {
 				w.Error(err)
 			}
@@ -272,7 +272,7 @@ var registryPromises = []promise{
 		w.refuses(fault.NotFound, err)
 		_, err = other.ChangeClient(w.ctx, r, w.by())
 		w.refuses(fault.NotFound, err)
-		_, err = other.AddClientSecret(w.ctx, "grafana", secret.Hash{}, client.SecretNote{ID: "x"}, w.by())
+		_, err = other.AddClientSecret(w.ctx, "grafana", "x", client.SecretNote{ID: "x"}, w.by())
 		w.refuses(fault.NotFound, err)
 		w.refuses(fault.NotFound, other.DeleteClient(w.ctx, "grafana", 0, w.by()))
 		all, err := other.Clients(w.ctx, client.Filter{}, "", 10)
