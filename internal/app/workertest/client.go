@@ -36,7 +36,7 @@ func (s *Server) Client(t testing.TB, id string) *Client {
 		RedirectURI: "https://" + id + ".example.com/cb", Verifier: rand.Text() + rand.Text(),
 	}
 	switch id {
-	case "spa", "jwt", "tv":
+	case "spa", "jwt", "tv", "shared":
 		c.Secret = ""
 	case "native":
 		c.Secret, c.RedirectURI = "", "http://127.0.0.1:49152/cb"
@@ -147,6 +147,9 @@ func (c *Client) Send(path string, form url.Values) *Answer {
 	case c.ID == "jwt":
 		form.Set("client_assertion_type", oauth.AssertionTypeJWT)
 		form.Set("client_assertion", c.Assertion(nil))
+	case c.ID == "shared":
+		form.Set("client_assertion_type", oauth.AssertionTypeJWT)
+		form.Set("client_assertion", c.SharedAssertion(SharedSecret, nil))
 	case c.Secret == "":
 		form.Set("client_id", c.ID)
 	case c.ID == "post":

@@ -59,6 +59,31 @@ func (c *Client) prove(req *http.Request, token string) {
 	}
 }
 
+// SharedSecret is what the client "shared" signs with, which stands in [SharedClient].
+const SharedSecret = "a secret of at least thirty-two bytes"
+
+// SharedClient is a client that signs with its secret, for [Options.Clients].
+const SharedClient = `
+- {id: shared, secret: "` + SharedSecret + `", auth_method: client_secret_jwt, redirect_uris: ["https://shared.example.com/cb"], trusted: true, grant_types: [authorization_code, refresh_token, client_credentials]}
+`
+
+// SharedAssertion returns a fresh assertion that is signed with a secret, with the given
+// claims set instead.
+func (c *Client) SharedAssertion(by string, instead map[string]any) string {
+	c.t.Helper()
+	claims := map[string]any{
+		"iss": c.ID, "sub": c.ID, "aud": c.server.URL, "jti": rand.Text(), "exp": c.server.Clock.Now().Add(time.Minute).Unix(),
+	}
+	for name, value := range instead {
+		claims[name] = value
+	}
+	assertion, err := jose.SignSecret([]byte(by), jose.TypeJWT, claims)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return assertion
+}
+
 // MutualURL is where clients reach a server that was started with [Options.Mutual], to
 // show it a certificate.
 const MutualURL = "https://mtls.example.com"
