@@ -184,6 +184,9 @@ func (t *Tenant) updateClient(ctx context.Context, tx hand, before client.Regist
 	case slices.Equal(r.Secrets, before.Secrets):
 		r.Notes = before.Notes
 	}
+	if r.AuthMethod != oauth.AuthSecretJWT {
+		r.Shared = nil // of which the hashes are enough
+	}
 	if err := fit(*r); err != nil {
 		return false, err
 	}

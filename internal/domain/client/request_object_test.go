@@ -73,7 +73,7 @@ func TestAnObjectCountsIfItsClientHasSignedIt(t *testing.T) {
 		{"for somebody else", func(t *testing.T) string {
 			return object(t, "ES256", "ec", "", member("aud", "https://else.example"))
 		}, nil},
-		{"for the token endpoint", func(t *testing.T) string { return object(t, "ES256", "ec", "", member("aud", here.URL)) }, nil},
+		{"for the token endpoint", func(t *testing.T) string { return object(t, "ES256", "ec", "", member("aud", tokenURL)) }, nil},
 		{"without aud", func(t *testing.T) string { return object(t, "ES256", "ec", "", member("aud", nil)) }, []Profile{OpenID}},
 		{"without iss", func(t *testing.T) string { return object(t, "ES256", "ec", "", member("iss", nil)) }, []Profile{OpenID}},
 		{"with another iss", func(t *testing.T) string { return object(t, "ES256", "ec", "", member("iss", "other")) }, nil},

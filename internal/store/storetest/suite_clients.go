@@ -190,6 +190,32 @@ var registryPromises = []promise{
 		_, err = w.ChangeClient(w.ctx, r, w.by())
 		w.refuses(fault.Invalid, err)
 	}},
+	{"a secret that a client signs with is kept itself, and given anew if only its hash was", func(_ *testing.T, w *world) {
+		before := w.register("grafana")
+		before.Version = 0 // whichever
+		change := before
+		change.AuthMethod, change.Secrets, change.Notes = oauth.AuthSecretJWT, nil, nil
+		_, err := w.ChangeClient(w.ctx, change, w.by())
+		w.refuses(fault.Invalid, err)
+		change.AddSecret("dxk_another-which-is-long-enough-too")
+		change.Notes = []client.SecretNote{client.NoteOf("dxk_another-which-is-long-enough-too", w.now())}
+		_, err = w.ChangeClient(w.ctx, change, w.by())
+		w.ok(err)
+		_, err = w.AddClientSecret(w.ctx, "grafana", "dxk_the-third", client.NoteOf("dxk_the-third", w.now()), w.by())
+		w.ok(err)
+		served, err := w.Client(w.ctx, "grafana")
+		w.ok(err)
+		alike(w, "kept", served.Shared, []secret.Value{"dxk_another-which-is-long-enough-too", "dxk_the-third"})
+		same(w, "hashes", len(served.Secrets), 2)
+		change = before
+		change.AuthMethod, change.Secrets, change.Notes = oauth.AuthSecretBasic, nil, nil
+		_, err = w.ChangeClient(w.ctx, change, w.by())
+		w.ok(err)
+		served, err = w.Client(w.ctx, "grafana")
+		w.ok(err)
+		same(w, "kept after that", len(served.Shared), 0)
+		same(w, "hashes after that", len(served.Secrets), 2)
+	}},
 	{"a secret is replaced without a moment in which none counts", func(_ *testing.T, w *world) {
 		r := w.register("grafana")
 		next := secret.New(secret.ClientPrefix)
