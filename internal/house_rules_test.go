@@ -97,6 +97,7 @@ func TestABrokenRuleIsFound(t *testing.T) {
 		{"a response in a connector", connector, `"net/http"`, `func f(w http.ResponseWriter) {}`, true},
 		{"a response in a flow", flow, `"net/http"`, `func f(w http.ResponseWriter) {}`, false},
 		{"a hole in the guard", flow, `"net/http"`, `func f(g *http.CrossOriginProtection) { g.AddInsecureBypassPattern("/") }`, true},
+		{"a hasher for tests", "internal/app/worker/a.go", `"dex/internal/domain/credential"`, `var h = credential.NewSparing()`, true},
 		{"a secret as a key", flow, `"dex/internal/base/secret"`, `var m map[secret.Value]int`, true},
 		{"a secret behind a key", flow, `"dex/internal/base/secret"`, `var m map[string]secret.Value`, false},
 	} {

@@ -16,6 +16,7 @@ import (
 
 	"dex/internal/app/config"
 	"dex/internal/app/workertest"
+	"dex/internal/domain/credential"
 	"dex/internal/domain/audit"
 )
 
@@ -250,7 +251,7 @@ users:
 func TestAFloodOfPasswordsIsBoundedAndHurtsNobodyElse(t *testing.T) {
 	// 1.J 113. Each comes from a network of its own and asks for an account of its
 	// own, so that nothing but the limit on the work itself stands in the way.
-	s := workertest.Start(t, workertest.Options{Config: "trusted_proxies: [127.0.0.0/8]\n"})
+	s := workertest.Start(t, workertest.Options{Config: "trusted_proxies: [127.0.0.0/8]\n", Hasher: credential.NewArgon2(0)})
 	app := s.Client(t, "app")
 	tokens := app.Obtain()
 	const many = 300

@@ -39,6 +39,8 @@ type Options struct {
 	Clock clock.Clock      // instead of the database's time
 	Kinds []connector.Kind // instead of all kinds of connectors
 	DB    *store.DB        // instead of the database that the settings name; it stays open
+	// Hasher is of passwords, instead of one that costs what withstands a guesser.
+	Hasher *credential.Argon2
 
 	Admin        net.Listener // of the administrators' API; nil for none
 	AdminAddress string       // of it, as its clients know it
@@ -100,6 +102,9 @@ func New(s *config.Settings, o Options) (*Worker, error) {
 	if o.Farewell == 0 {
 		o.Farewell = farewell
 	}
+	if o.Hasher == nil {
+		o.Hasher = credential.NewArgon2(0)
+	}
 	if o.After == nil {
 		o.After = time.After
 	}
@@ -115,7 +120,7 @@ func New(s *config.Settings, o Options) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Worker{settings: s, options: o, log: o.Log, home: home, keys: keys, hasher: credential.NewArgon2(0), roots: roots, client: outward(s, roots)}
+	w := &Worker{settings: s, options: o, log: o.Log, home: home, keys: keys, hasher: o.Hasher, roots: roots, client: outward(s, roots)}
 	if w.authorities, err = authorities(s.MTLSCAFile); err != nil {
 		return nil, err
 	}

@@ -23,6 +23,7 @@ import (
 	"dex/internal/base/clock"
 	"dex/internal/base/httpx"
 	"dex/internal/connector"
+	"dex/internal/domain/credential"
 	"dex/internal/domain/tenant"
 	"dex/internal/store"
 	"dex/internal/store/storetest"
@@ -59,6 +60,8 @@ type Options struct {
 	// other that leads here; with https the server speaks TLS.
 	Issuer string
 	Kinds  []connector.Kind
+	// Hasher is of passwords; nil is one that costs next to nothing.
+	Hasher *credential.Argon2
 	Log    *slog.Logger
 	// Mutual adds a listener that asks clients for certificates, reached at [MutualURL].
 	// The issuer must be one of https.
@@ -74,8 +77,8 @@ type Options struct {
 // Password is the password of every user in [BaseConfig].
 const Password = "correct horse battery"
 
-// PasswordHash is the argon2id hash of [Password].
-const PasswordHash = "$argon2id$v=19$m=19456,t=2,p=1$IX/u4M4qBgYypUO5WPor/w$QWnKczc15qwVOjNc6ZzrF7ZekdKjPJ4wOUuPXLra/Sc"
+// PasswordHash is the argon2id hash of [Password], of a cost that suits tests.
+const PasswordHash = "$argon2id$v=19$m=8,t=1,p=1$rReuIqn8aUnaBpJ5hSKWlg$JL8H5UXJjDLuvtD/E/FuuCncMcetafCOHthu7sCA6YA"
 
 // BaseConfig is who and what there is in most tests: applications of each kind, and
 // two people. The secret of every confidential client is its id and "-secret".
@@ -123,6 +126,9 @@ func Start(t testing.TB, o Options) *Server {
 	if o.AdminRate == (api.Rate{}) {
 		o.AdminRate = api.Rate{PerSecond: 1e6, Burst: 1e6}
 	}
+	if o.Hasher == nil {
+		o.Hasher = credential.NewSparing()
+	}
 	if s.Clock == nil {
 		s.Clock = &clock.Fake{}
 	}
@@ -136,7 +142,7 @@ func Start(t testing.TB, o Options) *Server {
 	s.Admin = "http://" + beside.Addr().String()
 	s.Worker, err = worker.New(Settings(t, s.URL, o), worker.Options{
 		Clock: s.Clock, DB: s.DB, Kinds: o.Kinds, Log: o.Log, AdminAddress: s.Admin, AdminRate: o.AdminRate,
-		Farewell: o.Farewell,
+		Farewell: o.Farewell, Hasher: o.Hasher,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -38,6 +38,7 @@ type Argon2 struct {
 	// Tracer follows each hash, with the wait for its turn; nil for nobody.
 	Tracer measure.Tracer
 
+	cost  cost
 	slots chan struct{}
 	line  chan struct{}
 }
@@ -49,9 +50,18 @@ func NewArgon2(atOnce int) *Argon2 {
 		atOnce = runtime.GOMAXPROCS(0)
 	}
 	return &Argon2{
+		cost:  ourCost,
 		slots: make(chan struct{}, atOnce),
 		line:  make(chan struct{}, atOnce*(queuePerSlot+1)),
 	}
+}
+
+// NewSparing returns a hasher whose hashes cost next to nothing, and withstand nobody.
+// It is for tests of what is around them, in which thousands of people log in.
+func NewSparing() *Argon2 {
+	a := NewArgon2(0)
+	a.cost = cost{memory: 8, passes: 1, threads: 1}
+	return a
 }
 
 // Load returns how many hashes are being made or verified, how many wait for their
@@ -101,7 +111,7 @@ func (a *Argon2) Hash(ctx context.Context, password string) (string, error) {
 	if !ok {
 		return "", fault.New(fault.Invalid, "A password has from 1 to %d bytes of text.", MaxPassword)
 	}
-	h := hash{cost: ourCost, salt: make([]byte, saltLength)}
+	h := hash{cost: a.cost, salt: make([]byte, saltLength)}
 	_, _ = rand.Read(h.salt) // never fails
 	if err := a.inTurn(ctx, func() { h.sum = derive(password, h.salt, h.cost, sumLength) }); err != nil {
 		return "", err
@@ -120,7 +130,7 @@ func (a *Argon2) Verify(ctx context.Context, password, encoded string) (bool, er
 		h, unsupported = parseHash(encoded)
 	}
 	if !ok || encoded == "" || unsupported != nil {
-		err := a.inTurn(ctx, func() { derive(password, make([]byte, saltLength), ourCost, sumLength) })
+		err := a.inTurn(ctx, func() { derive(password, make([]byte, saltLength), a.cost, sumLength) })
 		if err == nil {
 			err = unsupported
 		}
@@ -134,7 +144,7 @@ func (a *Argon2) Verify(ctx context.Context, password, encoded string) (bool, er
 // Outdated implements [Hasher].
 func (a *Argon2) Outdated(encoded string) bool {
 	h, err := parseHash(encoded)
-	return err != nil || h.bcrypt != nil || h.cost != ourCost || len(h.salt) < saltLength || len(h.sum) < sumLength
+	return err != nil || h.bcrypt != nil || h.cost != a.cost || len(h.salt) < saltLength || len(h.sum) < sumLength
 }
 
 // normal returns a password in the one form in which it is hashed, NFC, so that
