@@ -16,8 +16,8 @@ import (
 
 	"dex/internal/app/config"
 	"dex/internal/app/workertest"
-	"dex/internal/domain/credential"
 	"dex/internal/domain/audit"
+	"dex/internal/domain/credential"
 )
 
 // guesser tries passwords without ever being let in.
