@@ -115,6 +115,24 @@ func TestForeignRelyingPartiesFindNothingWrong(t *testing.T) {
 	}
 }
 
+// FAPI 2.0 with message signing: requests signed and pushed, answers signed, tokens
+// bound to a key.
+func TestAForeignRelyingPartyOfFAPI2FindsNothingWrong(t *testing.T) {
+	foreign.Install(t)
+	private, set := clientKey(t, "key-es256")
+	s := newSite(t)
+	s.configure(fmt.Sprintf(`users:
+  - {id: ann, username: ann, email: ann@example.com, email_verified: true, name: Ann Example, groups: [staff], password: ann-likes-dex}
+clients:
+  - {id: fapi, name: FAPI, profile: fapi2, jwks: %s, redirect_uris: [%q], post_logout_redirect_uris: [%q], dpop_bound_tokens: true,
+     require_signed_request: true, response_alg: ES256, id_token_alg: ES256}
+`, set, callback, byebye))
+	foreign.Party{
+		Issuer: s.start().URL, ClientID: "fapi", Auth: "private_key_jwt", Key: private, RedirectURI: callback, PostLogoutRedirectURI: byebye,
+		Username: "ann@example.com", Password: "ann-likes-dex", IDTokenAlg: "ES256",
+	}.Run(t, foreign.FAPI2)
+}
+
 // The same from Go, with golang.org/x/oauth2 and coreos/go-oidc.
 func TestGoRelyingPartiesFindNothingWrong(t *testing.T) {
 	dex, _ := startForeign(t)

@@ -28,7 +28,11 @@ const (
 	OAuth4WebAPI = "oauth4webapi.mjs"
 )
 
-// Scripts are all of them.
+// FAPI2 is openid-client once more, as FAPI 2.0 with message signing has it: for clients
+// with private_key_jwt and DPoP.
+const FAPI2 = "fapi2.mjs"
+
+// Scripts are those for clients of any kind.
 var Scripts = []string{OpenIDClient, OAuth4WebAPI}
 
 // Party says who a script is to the provider, and who logs in.
