@@ -65,8 +65,14 @@ type consentPage struct {
 	PolicyURL, TermsURL                string
 	UserName, UserEmail                string
 	Scopes                             []scopeItem
+	Details                            []detail
 	Action, Attempt, CSRF              string
 	Remember                           bool
+}
+
+type detail struct {
+	Type    string
+	Members []struct{ Name, Value string }
 }
 
 type scopeItem struct{ Name, Client string }

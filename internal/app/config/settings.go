@@ -67,6 +67,8 @@ type Settings struct {
 	OutboundCAFile string `yaml:"outbound_ca_file"`
 	// The hosts that applications which say of themselves what they are may name: where their key sets are, their sectors, their request objects, and they themselves, if their client_id is an https URL. *.example.com is every host below. Without any, nothing is fetched that an application has named by itself.
 	ClientDocumentsAllow []string `yaml:"client_documents_allow"`
+	// The types of authorization details (RFC 9396) that there are, such as payment_initiation. A client may ask for those of them that it has in its authorization_details_types, and the person is shown what it asks for.
+	AuthorizationDetailsTypes []string `yaml:"authorization_details_types"`
 
 	// A folder whose files replace the built-in templates, styles and messages of the same path.
 	Theme string `yaml:"theme"`

@@ -30,6 +30,7 @@ var (
 		"outbound_allow_private":        "private networks that connectors may reach",
 		"outbound_ca_file":              "a file of certificates in PEM that are trusted beside those of the system, when connectors and applications are called",
 		"client_documents_allow":        "the hosts that applications which say of themselves what they are may name: where their key sets are, their sectors, their request objects, and they themselves, if their client_id is an https URL",
+		"authorization_details_types":   "the types of authorization details (RFC 9396) that there are, such as payment_initiation",
 		"theme":                         "a folder whose files replace the built-in templates, styles and messages of the same path",
 		"templates_reload":              "read the theme anew for each page, for whoever edits it",
 		"log_level":                     "the least important lines that are logged",

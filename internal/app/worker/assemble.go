@@ -124,7 +124,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 	requests := &authorize.Handler{
 		Issuer: issuer, Base: base, Origin: origin, Lifetimes: lifetimes,
 		Clients: t, Sessions: t, Grants: t, Devices: t, Pushed: t, Traces: t, Desk: desk, Mint: minter,
-		Sealed: w.keys.Box(s.purpose("pushed request")), Documents: documents, Ring: p.ring,
+		Sealed: w.keys.Box(s.purpose("pushed request")), Documents: documents, Ring: p.ring, Details: w.settings.AuthorizationDetailsTypes,
 		Jar: attempts, Cookies: cookies, Pages: pages, Clock: clk,
 		Subject: func(hint string) (string, bool) {
 			subject, _, ok := mint.ReadIDTokenHint(hint, issuer, p.ring.Find)

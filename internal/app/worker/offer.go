@@ -17,6 +17,7 @@ func (w *Worker) offer(types []token.Grant) client.Offer {
 		SubjectTypes:  []client.SubjectType{client.SubjectPublic},
 		Signing:       signing(w.settings),
 		Requests:      client.ObjectAlgs(),
+		DetailsTypes:  w.settings.AuthorizationDetailsTypes,
 	}
 	if algs := jose.Managements(algorithms(w.settings)); len(algs) > 0 {
 		for _, alg := range algs {

@@ -109,16 +109,17 @@ func (c *Client) Code(b *Browser, pairs ...string) string {
 
 // Tokens is an answer of the token endpoint.
 type Tokens struct {
-	Status       int         `json:"-"`
-	Header       http.Header `json:"-"`
-	AccessToken  string      `json:"access_token"`
-	TokenType    string      `json:"token_type"`
-	ExpiresIn    int         `json:"expires_in"`
-	RefreshToken string      `json:"refresh_token"`
-	IDToken      string      `json:"id_token"`
-	Scope        string      `json:"scope"`
-	Error        string      `json:"error"`
-	Description  string      `json:"error_description"`
+	Status       int              `json:"-"`
+	Header       http.Header      `json:"-"`
+	AccessToken  string           `json:"access_token"`
+	TokenType    string           `json:"token_type"`
+	ExpiresIn    int              `json:"expires_in"`
+	RefreshToken string           `json:"refresh_token"`
+	IDToken      string           `json:"id_token"`
+	Scope        string           `json:"scope"`
+	Details      []map[string]any `json:"authorization_details"`
+	Error        string           `json:"error"`
+	Description  string           `json:"error_description"`
 }
 
 // Claims returns the claims of a JWT without a look at its signature.

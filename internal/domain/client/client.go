@@ -207,6 +207,12 @@ func (c Client) MayReach(resource, issuer string) bool {
 	return resource == issuer || slices.Contains(c.Resources, resource)
 }
 
+// MayDetail reports whether the client may ask for authorization details: those whose
+// types are all among its own, RFC 9396.
+func (c Client) MayDetail(d oauth.Details) bool {
+	return !slices.ContainsFunc(oauth.DetailsOf(d), func(one oauth.Detail) bool { return !slices.Contains(c.DetailsTypes, one.Type) })
+}
+
 // Store keeps the clients.
 type Store interface {
 	// Client returns a client. It returns a fault of kind NotFound if there is none.

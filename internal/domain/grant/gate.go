@@ -112,8 +112,10 @@ type Case struct {
 	MaxAge        *time.Duration
 	Classes       []string     // of which the login must be one, or more than one; empty: any will do
 	Consent       oauth.Scopes // what the person has allowed
-	RevokedAt     time.Time    // of the grant
-	TokenRevoked  bool
+	// DetailsAllowed is whether they have allowed the very authorization details.
+	DetailsAllowed bool
+	RevokedAt      time.Time // of the grant
+	TokenRevoked   bool
 }
 
 // Bearing returns the case of an access token with the scopes and the audience that
@@ -201,6 +203,9 @@ var checks = []check{
 	{ConsentMissing, answering | on(ApproveDevice, ApproveBackchannel), func(c *Case) bool {
 		// Somebody else may have sent the code of a device: RFC 8628 section 5.4. And a
 		// request by the back channel nobody but its client has begun.
+		if !c.Client.Trusted && len(c.Authorization.Terms.Details) > 0 && !c.DetailsAllowed {
+			return true
+		}
 		return (!c.Client.Trusted || !answering.has(c.Path)) && len(c.Authorization.Scopes.Without(c.Consent)) > 0
 	}},
 	{GrantRevoked, afterCode, func(c *Case) bool { return !c.RevokedAt.IsZero() }},
@@ -234,8 +239,12 @@ func (c *Case) since() time.Time {
 }
 
 // scopeNotAllowed holds an authorization to the scopes that its client may have.
-// Those of the administrators' API are for clients of the operator's own.
+// Those of the administrators' API are for clients of the operator's own. Authorization
+// details are scopes that say more.
 func scopeNotAllowed(c *Case) bool {
+	if !c.Client.MayDetail(c.Authorization.Terms.Details) {
+		return true
+	}
 	for _, s := range c.Authorization.Scopes {
 		if _, ok := oauth.CrossClientAudience(s); !ok && !c.Client.Scopes.Contains(s) {
 			return true

@@ -279,6 +279,13 @@ var faces = []struct {
 }{
 	{"the client is not there any more", ClientDisabled, func(c *Case) { c.Client.ID = "" }},
 	{"the connector is not there any more", ConnectorGone, func(c *Case) { c.Connector = nil }},
+	{"the client may not have the type of the authorization details", ScopeNotAllowed, func(c *Case) {
+		c.Authorization.Terms.Details, c.DetailsAllowed = oauth.Details(`[{"type":"payment"}]`), true
+	}},
+	{"authorization details are allowed by themselves", ConsentMissing, func(c *Case) {
+		c.Client.DetailsTypes = []string{"payment"}
+		c.Authorization.Terms.Details = oauth.Details(`[{"type":"payment"}]`)
+	}},
 	{"the client may not ask for the resource any more", AudienceNotAllowed, func(c *Case) {
 		c.Authorization.Audience, c.Authorization.Terms.Resources = nil, []string{"https://api.example"}
 	}},

@@ -26,6 +26,9 @@ func settingOf(reason Reason, c *Case) string {
 		if slices.ContainsFunc(c.Authorization.Scopes, role.IsAdministrative) && !c.Client.Trusted {
 			return ofClient("trusted: false")
 		}
+		if !c.Client.MayDetail(c.Authorization.Terms.Details) {
+			return ofClient("authorization_details_types: %s", written(c.Client.DetailsTypes))
+		}
 		return ofClient("scopes: %s", written(c.Client.Scopes))
 	case AudienceNotAllowed:
 		if len(c.Authorization.Audience) == 0 {

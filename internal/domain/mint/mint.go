@@ -75,6 +75,7 @@ func (m *Mint) access(a grant.Authorization, c client.Client, now time.Time) (oa
 		TokenType:   a.Terms.Binding.TokenType(),
 		ExpiresIn:   oauth.Seconds(ttl / time.Second),
 		Scope:       a.Scopes.String(),
+		Details:     a.Terms.Details,
 	}, nil
 }
 
@@ -109,6 +110,7 @@ func (m *Mint) accessClaims(a grant.Authorization, now time.Time, ttl time.Durat
 		GrantID:  a.ID,
 
 		Confirmation: a.Terms.Binding,
+		Details:      a.Terms.Details,
 	}
 	if a.UserID != "" {
 		claims.AuthTime, claims.ACR, claims.AMR = jose.DateOf(a.AuthTime), credential.Class(a.Methods), references(a.Methods)

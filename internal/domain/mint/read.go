@@ -23,6 +23,7 @@ type AccessClaims struct {
 	AMR      []string         `json:"amr,omitempty"`
 	// Confirmation is the key whose holder alone may use it, RFC 7800 section 3.1.
 	Confirmation oauth.Binding `json:"cnf,omitzero"`
+	Details      oauth.Details `json:"authorization_details,omitempty"` // RFC 9396, section 9.1
 }
 
 // KeyFinder returns the keys that a signature may have been made with.

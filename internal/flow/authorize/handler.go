@@ -43,6 +43,7 @@ type Handler struct {
 	Clients   client.Store
 	Documents *client.Documents
 	Ring      *key.Ring // decrypts request objects
+	Details   []string  // the types of authorization details that there are
 	Sessions  session.Store
 	Grants    grant.Store
 	Devices   grant.DeviceStore
@@ -158,6 +159,9 @@ func (h *Handler) vet(ctx context.Context, asked oauth.Authorization, by grant.D
 		if !c.MayReach(resource, h.Issuer) {
 			return asked, back.error(oauth.Errorf(oauth.InvalidTarget, "This client may not ask for tokens for this resource."))
 		}
+	}
+	if wrong = h.checkDetails(asked.Details, c); wrong != nil {
+		return asked, back.error(wrong)
 	}
 	if wrong = h.checkAudience(ctx, asked.Scopes, c); wrong != nil {
 		return asked, back.error(wrong)

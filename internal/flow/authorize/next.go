@@ -74,7 +74,8 @@ func consented(r grant.Request, c client.Client, s *session.Known) bool {
 	case c.Trusted:
 		return true
 	default:
-		return remembers(r, c) && len(r.Asked.Scopes.Without(s.Consent)) == 0
+		// Authorization details say something else each time.
+		return remembers(r, c) && len(r.Asked.Details) == 0 && len(r.Asked.Scopes.Without(s.Consent)) == 0
 	}
 }
 

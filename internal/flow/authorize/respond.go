@@ -172,14 +172,15 @@ func (h *Handler) permits(r *http.Request, req grant.Request, c client.Client, k
 			Methods:     s.Methods,
 			IssuedAt:    h.Clock.Now(),
 			SupportCode: req.SupportCode,
-			Terms:       grant.Terms{Claims: req.Asked.Claims, ACR: wanted(req.Asked), Resources: req.Asked.Resources},
+			Terms:       grant.Terms{Claims: req.Asked.Claims, ACR: wanted(req.Asked), Resources: req.Asked.Resources, Details: req.Asked.Details},
 		},
-		RedirectURI:  req.Asked.RedirectURI,
-		ResponseType: req.Asked.ResponseType,
-		RequestedAt:  req.StartedAt,
-		MaxAge:       req.MaxAge(),
-		Classes:      demanded(req.Asked),
-		Consent:      allowed(req, c, known),
+		RedirectURI:    req.Asked.RedirectURI,
+		ResponseType:   req.Asked.ResponseType,
+		RequestedAt:    req.StartedAt,
+		MaxAge:         req.MaxAge(),
+		Classes:        demanded(req.Asked),
+		Consent:        allowed(req, c, known),
+		DetailsAllowed: len(req.Answered.Consent) > 0 && req.Answered.ConsentBy == known.User.ID,
 	}
 	var permits []grant.Permit
 	for _, path := range pathsOf(req) {

@@ -62,7 +62,7 @@ func (h *Handler) worth(ctx context.Context, asks client.Client, token secret.Va
 		return oauth.IntrospectionResponse{}, err
 	}
 	return oauth.IntrospectionResponse{
-		Active: true, TokenType: claims.Confirmation.TokenType(), Confirmation: claims.Confirmation,
+		Active: true, TokenType: claims.Confirmation.TokenType(), Confirmation: claims.Confirmation, Details: claims.Details,
 		Issuer: claims.Issuer, Subject: claims.Subject, Audience: claims.Audience, ClientID: claims.ClientID,
 		Scope: claims.Scope, ID: claims.ID, Expiry: claims.Expiry, IssuedAt: claims.IssuedAt,
 		AuthTime: claims.AuthTime, ACR: claims.ACR,

@@ -36,6 +36,7 @@ type Authorization struct {
 	Display       string         `json:"d,omitempty"`
 	ConnectorID   string         `json:"co,omitempty"`
 	Resources     []string       `json:"rs,omitempty"` // that access tokens shall be for
+	Details       Details        `json:"ad,omitempty"` // authorization details, RFC 9396
 	JKT           string         `json:"j,omitempty"`  // thumbprint of the key that the code will be bound to, RFC 9449 section 10
 }
 
@@ -97,6 +98,7 @@ func ParseAuthorization(values url.Values) (Authorization, error) {
 	a.ConnectorID = f.one("connector_id", MaxValue)
 	a.JKT = f.thumbprint("dpop_jkt")
 	a.Resources = f.resources()
+	a.Details = f.details()
 	return a, f.done()
 }
 
@@ -131,6 +133,11 @@ func (f *form) responseMode() ResponseMode {
 func (f *form) scopes() Scopes {
 	scopes, err := ParseScopes(f.one("scope", math.MaxInt))
 	return take(f, scopes, err)
+}
+
+func (f *form) details() Details {
+	d, err := ParseDetails(f.one("authorization_details", MaxDetails))
+	return take(f, d, err)
 }
 
 func (f *form) prompt() Prompt {

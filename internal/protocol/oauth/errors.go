@@ -50,12 +50,13 @@ const (
 	ExpiredLoginHintToken Code = "expired_login_hint_token"
 	InvalidBindingMessage Code = "invalid_binding_message"
 
-	InvalidTarget        Code = "invalid_target"         // RFC 8707, section 2
-	InvalidToken         Code = "invalid_token"          // RFC 6750, section 3.1
-	InsufficientScope    Code = "insufficient_scope"     // RFC 6750, section 3.1
-	UnsupportedTokenType Code = "unsupported_token_type" // RFC 7009, section 2.2.1
-	InvalidDPoPProof     Code = "invalid_dpop_proof"     // RFC 9449, section 5
-	UseDPoPNonce         Code = "use_dpop_nonce"         // RFC 9449, section 8
+	InvalidTarget               Code = "invalid_target"                // RFC 8707, section 2
+	InvalidAuthorizationDetails Code = "invalid_authorization_details" // RFC 9396, section 5
+	InvalidToken                Code = "invalid_token"                 // RFC 6750, section 3.1
+	InsufficientScope           Code = "insufficient_scope"            // RFC 6750, section 3.1
+	UnsupportedTokenType        Code = "unsupported_token_type"        // RFC 7009, section 2.2.1
+	InvalidDPoPProof            Code = "invalid_dpop_proof"            // RFC 9449, section 5
+	UseDPoPNonce                Code = "use_dpop_nonce"                // RFC 9449, section 8
 )
 
 // Error is a protocol error: the code and description that the client is told,

@@ -102,6 +102,7 @@ type TokenResponse struct {
 	RefreshToken string  `json:"refresh_token,omitempty"`
 	Scope        string  `json:"scope,omitempty"`
 	IDToken      string  `json:"id_token,omitempty"`
+	Details      Details `json:"authorization_details,omitempty"` // RFC 9396, section 7
 }
 
 // Format keeps the tokens out of everything that is printed.
@@ -131,4 +132,5 @@ type IntrospectionResponse struct {
 	// Confirmation is the key that its presenter has to prove (RFC 9449, section 6.2;
 	// RFC 8705, section 3.2).
 	Confirmation Binding `json:"cnf,omitzero"`
+	Details      Details `json:"authorization_details,omitempty"` // RFC 9396, section 9.2
 }

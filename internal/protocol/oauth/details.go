@@ -1,0 +1,80 @@
+package oauth
+
+import (
+	stdjson "encoding/json"
+	"maps"
+	"slices"
+
+	"github.com/go-jose/go-jose/v4/json"
+)
+
+// The bounds of authorization details.
+const (
+	MaxDetails     = 4 << 10 // bytes
+	maxDetailItems = 20
+)
+
+// Details are the authorization details that a client asks for, an array of JSON as it
+// is kept and handed on (RFC 9396, section 2). What their members mean is for the
+// resource server. Empty is none.
+type Details = stdjson.RawMessage
+
+// Detail is one of them, for people to read.
+type Detail struct {
+	Type    string
+	Members []DetailMember // but for the type, by their names
+}
+
+// DetailMember is a member of an authorization detail, its value as text or as JSON.
+type DetailMember struct{ Name, Value string }
+
+// ParseDetails reads an authorization_details parameter: objects, each of a type.
+func ParseDetails(text string) (Details, error) {
+	if text == "" {
+		return nil, nil
+	}
+	all, ok := readDetails([]byte(text))
+	if !ok || len(text) > MaxDetails || len(all) == 0 || len(all) > maxDetailItems {
+		return nil, Errorf(InvalidAuthorizationDetails, "The authorization_details are an array of up to %d objects with a type each, %d bytes in all.", maxDetailItems, MaxDetails)
+	}
+	kept, err := stdjson.Marshal(stdjson.RawMessage(text)) // as it comes back from where it is kept
+	if err != nil {
+		return nil, Wrap(InvalidAuthorizationDetails, err, "The authorization_details are malformed.")
+	}
+	return kept, nil
+}
+
+// DetailsOf returns authorization details for people to read.
+func DetailsOf(d Details) []Detail {
+	all, ok := readDetails(d)
+	if !ok {
+		return nil
+	}
+	return all
+}
+
+func readDetails(text []byte) (all []Detail, ok bool) {
+	var items []map[string]json.RawMessage // this decoder takes no member twice
+	if len(text) == 0 || json.Unmarshal(text, &items) != nil {
+		return nil, false
+	}
+	for _, item := range items {
+		var d Detail
+		if json.Unmarshal(item["type"], &d.Type) != nil || d.Type == "" || len(d.Type) > MaxValue || !printable(d.Type) {
+			return nil, false
+		}
+		for _, name := range slices.Sorted(maps.Keys(item)) {
+			if name == "type" {
+				continue
+			}
+			value := string(item[name])
+			var plain string
+			if value != "null" && json.Unmarshal(item[name], &plain) == nil {
+				value = plain
+			}
+			d.Members = append(d.Members, DetailMember{Name: name, Value: value})
+		}
+		all = append(all, d)
+	}
+	return all, true
+}
