@@ -61,6 +61,8 @@ type Settings struct {
 	ForwardedCertificatesSecret secret.Value `yaml:"forwarded_certificates_secret"`
 	// DPoP proofs must hold a nonce of ours, so that none can be made before its time; it costs each client a second request now and then.
 	DPoPNonces bool `yaml:"dpop_nonces"`
+	// Applications may watch, in a frame of ours on their pages, whether somebody is signed in still (OpenID Connect Session Management). That takes a cookie which frames on other sites see; most browsers keep such cookies from them.
+	SessionManagement bool `yaml:"session_management"`
 	// Private networks that connectors may reach. With no_db this machine may be reached without being listed.
 	OutboundAllowPrivate []netip.Prefix `yaml:"outbound_allow_private"`
 	// A file of certificates in PEM that are trusted beside those of the system, when connectors and applications are called.

@@ -126,6 +126,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		Clients: t, Sessions: t, Grants: t, Devices: t, Pushed: t, Traces: t, Desk: desk, Mint: minter,
 		Sealed: w.keys.Box(s.purpose("pushed request")), Documents: documents, Ring: p.ring, Details: w.settings.AuthorizationDetailsTypes,
 		Jar: attempts, Cookies: cookies, Pages: pages, Clock: clk,
+		Watched: w.settings.SessionManagement,
 		Subject: func(hint string) (string, bool) {
 			subject, _, ok := mint.ReadIDTokenHint(hint, issuer, p.ring.Find)
 			return subject, ok
@@ -142,7 +143,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		Issuer: issuer, Base: base, Origin: origin, Clients: t, Sessions: t, Roster: p.roster, Find: p.ring.Find,
 		Jar:  carry.Jar[logout.Leaving]{Box: w.keys.Box(s.purpose("logout")), Cookies: cookies, Name: "dex_logout_"},
 		CSRF: w.keys.MACKey(s.purpose("logout")), Cookies: cookies, Pages: pages, Clock: clk,
-		Tell: w.farewells(delivery.Party{Clients: t, Mint: minter}), Patience: w.options.Farewell,
+		Tell: w.farewells(delivery.Party{Clients: t, Mint: minter}), Patience: w.options.Farewell, Watched: w.settings.SessionManagement,
 	}).Routes(mux, onError)
 	userCodes := w.keys.MACKey(s.purpose("user code"))
 	(&device.Handler{
@@ -170,6 +171,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 	described := &discovery.Handler{
 		Issuer: issuer, Offer: w.offer(types), Locales: pages.Languages(),
 		Ring: p.ring, MaxAge: p.ring.Timing.MaxAge, Certificates: w.takesCertificates(), Mutual: w.mutual(s),
+		Watched: w.settings.SessionManagement,
 	}
 	quick := http.NewServeMux()
 	for _, m := range []*http.ServeMux{mux, quick} {

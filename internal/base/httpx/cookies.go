@@ -16,7 +16,8 @@ const hostPrefix = "__Host-"
 // 6265, section 6.1). They drop a longer one without a word.
 const maxCookie = 4096
 
-// Cookies sets and reads our cookies. All of them are HttpOnly and SameSite=Lax.
+// Cookies sets and reads our cookies. All of them are HttpOnly and SameSite=Lax, but for
+// those that [Cookies.Show] sets.
 type Cookies struct {
 	// Secure is set if the issuer is https. A browser takes neither Secure nor the
 	// prefix from http, so on a loopback address cookies go without.
@@ -50,6 +51,21 @@ func (c Cookies) Set(w http.ResponseWriter, name, value string, maxAge time.Dura
 	}
 	return set(w, cookie)
 }
+
+// Show gives the browser a cookie that scripts of ours read in frames on other sites.
+// It is the one that is not HttpOnly, and it must open nothing. Over http a browser
+// takes no such cookie from a frame of another site, and gets one as all the others.
+func (c Cookies) Show(w http.ResponseWriter, name, value string) error {
+	cookie := c.cookie(name, value)
+	cookie.HttpOnly = false
+	if c.Secure {
+		cookie.SameSite = http.SameSiteNoneMode
+	}
+	return set(w, cookie)
+}
+
+// Name returns what a browser calls a cookie.
+func (c Cookies) Name(name string) string { return c.name(name) }
 
 // Clear takes a cookie away from the browser.
 func (c Cookies) Clear(w http.ResponseWriter, name string) {

@@ -7,7 +7,7 @@ const Other = "other"
 
 var patterns = []string{
 	Home, Discovery, OAuthMetadata, Keys, Authorize, Consent, Login, LoginConnector, Callback, Device, Token, DeviceRequest,
-	Userinfo, Revoke, Introspect, Logout, LogoutConfirm, LogoutDone, Static, AccountPassword,
+	Userinfo, Revoke, Introspect, Logout, LogoutConfirm, LogoutDone, CheckSession, Static, AccountPassword,
 }
 
 // exact are the patterns that are paths themselves.

@@ -8,7 +8,7 @@ import (
 // all are the routes of the public server.
 var all = []string{
 	Discovery, Keys, Authorize, Consent, Login, Callback, Device, Token, PushRequest, DeviceRequest, Userinfo, Revoke, Introspect,
-	Logout, AccountPassword, Static, Live, Ready,
+	Logout, CheckSession, AccountPassword, Static, Live, Ready,
 }
 
 // Reserved reports whether a part of a path is the first part of a route. No issuer

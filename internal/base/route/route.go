@@ -23,6 +23,7 @@ const (
 	Introspect      = "/introspect"
 	Logout          = "/logout"
 	LogoutConfirm   = "/logout/confirm"
+	CheckSession    = "/check_session"    // a frame of ours on applications' pages
 	AccountPassword = "/account/password" // choose a password by a link
 	LogoutDone      = "/logout/done"      // the browser comes back from the upstream's logout
 	Static          = "/static/"

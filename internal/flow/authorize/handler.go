@@ -56,6 +56,9 @@ type Handler struct {
 	Cookies   httpx.Cookies
 	Pages     *web.Renderer
 	Clock     clock.Clock
+	// Watched says that applications may watch in a frame whether somebody is signed in
+	// still.
+	Watched bool
 	// Subject returns the account that an ID token of ours was about, expired or not.
 	Subject func(idToken string) (subject string, ok bool)
 }

@@ -1,12 +1,14 @@
 package authorize
 
 import (
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"dex/internal/base/fault"
@@ -132,8 +134,23 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, req grant.Requ
 	if err != nil {
 		return err
 	}
+	if err := h.watch(w, req, known.Session.ID, answer); err != nil {
+		return err
+	}
 	h.Jar.Drop(w, r, req.ID)
 	return h.send(w, r, replyTo(req.Asked, c), answer, req.Asked.UILocales)
+}
+
+// watch tells an application by what it knows this session, and the browser by what our
+// frame does: Session Management section 2.
+func (h *Handler) watch(w http.ResponseWriter, req grant.Request, sessionID string, answer url.Values) error {
+	to, err := url.Parse(req.Asked.RedirectURI)
+	if !h.Watched || err != nil || to.Host == "" || !req.Asked.Scopes.Contains(oauth.ScopeOpenID) {
+		return nil
+	}
+	state := session.BrowserState(sessionID)
+	answer.Set("session_state", session.State(req.Asked.ClientID, httpx.Origin(to), state, strings.ToLower(rand.Text()[:16])))
+	return h.Cookies.Show(w, session.StateCookie, state)
 }
 
 // pathsOf returns the ways to something of worth that a request wants to go: for a code

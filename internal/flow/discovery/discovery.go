@@ -24,6 +24,7 @@ type Handler struct {
 	Issuer  string
 	Offer   client.Offer
 	Locales []string
+	Watched bool // applications may watch in a frame whether somebody is signed in still
 	Ring    *key.Ring
 	MaxAge  time.Duration // of the key set, in caches
 	// Certificates says that clients can show certificates, and Mutual where, if that is
@@ -117,6 +118,10 @@ func (h *Handler) metadata() oauth.Metadata {
 	if slices.Contains(h.Offer.GrantTypes, client.DeviceCode) {
 		device = h.Issuer + route.DeviceRequest
 	}
+	frame := ""
+	if h.Watched {
+		frame = h.Issuer + route.CheckSession
+	}
 	return oauth.Metadata{
 		DeviceEndpoint:            device,
 		PushedRequestEndpoint:     h.Issuer + route.PushRequest,
@@ -146,6 +151,7 @@ func (h *Handler) metadata() oauth.Metadata {
 		RequestParameterSupported: true,
 		FrontchannelLogout:        true, FrontchannelLogoutSession: true,
 		BackchannelLogout: true, BackchannelLogoutSession: true,
+		CheckSessionIframe:           frame,
 		RequestURIParameterSupported: true,
 		RegisteredRequestURIs:        true,
 		DPoPSigningAlgs:              oauth.ProofAlgs(),

@@ -43,7 +43,8 @@ type Handler struct {
 	Clock    clock.Clock
 	// Tell tells applications that the session has ended, for as long as the context
 	// lasts. What has not arrived by then is sent by whoever has the duties.
-	Tell func(ctx context.Context, letters []outbox.Taken) error
+	Tell    func(ctx context.Context, letters []outbox.Taken) error
+	Watched bool // applications may watch in a frame whether somebody is signed in still
 	// Patience is how long a browser waits for that.
 	Patience time.Duration
 }
@@ -66,6 +67,9 @@ func (h *Handler) Routes(mux *http.ServeMux, onError httpx.ErrorFunc) {
 	mux.Handle("GET "+route.Logout, httpx.Handle(h.get, onError))
 	mux.Handle("POST "+route.Logout, httpx.Handle(h.post, onError))
 	mux.Handle("POST "+route.LogoutConfirm, httpx.Handle(httpx.SameOrigin(h.Origin, h.confirm), onError))
+	if h.Watched {
+		mux.Handle("GET "+route.CheckSession, web.Watch(h.Cookies.Name(session.StateCookie)))
+	}
 	mux.Handle("GET "+route.LogoutDone, httpx.Handle(h.done, onError))
 }
 
@@ -198,7 +202,7 @@ func (h *Handler) end(w http.ResponseWriter, r *http.Request, asked request, kno
 		leaving.ClientName = asked.client.Name
 	}
 	if known == nil {
-		h.Cookies.Clear(w, session.Cookie)
+		h.forget(w)
 		return h.goodbye(w, r, leaving, asked.locales)
 	}
 	ended, err := h.leave(r.Context(), known.Session.ID)
@@ -210,7 +214,7 @@ func (h *Handler) end(w http.ResponseWriter, r *http.Request, asked request, kno
 	}
 	// Not before: a browser without its cookie could never ask for the end of a session
 	// that has not come, and would be told that it has.
-	h.Cookies.Clear(w, session.Cookie)
+	h.forget(w)
 	id := carry.NewID(h.Clock.Now())
 	upstream := h.upstream(r, known, id)
 	if upstream == "" {
@@ -237,6 +241,14 @@ func (h *Handler) leave(ctx context.Context, id string) (session.Ended, error) {
 		httpx.LogError(ctx, err)
 	}
 	return ended, nil
+}
+
+// forget takes from the browser what held its session.
+func (h *Handler) forget(w http.ResponseWriter) {
+	h.Cookies.Clear(w, session.Cookie)
+	if h.Watched {
+		h.Cookies.Clear(w, session.StateCookie)
+	}
 }
 
 // maxFrames bounds what one page loads.

@@ -56,6 +56,8 @@ type Metadata struct {
 	RequestURIParameterSupported bool `json:"request_uri_parameter_supported"`
 	RegisteredRequestURIs        bool `json:"require_request_uri_registration,omitempty"`
 
+	CheckSessionIframe string `json:"check_session_iframe,omitempty"` // OpenID Connect Session Management, section 3.3
+
 	// OpenID Connect Front-Channel Logout and Back-Channel Logout, section 2 of each.
 	FrontchannelLogout        bool `json:"frontchannel_logout_supported,omitempty"`
 	FrontchannelLogoutSession bool `json:"frontchannel_logout_session_supported,omitempty"`
