@@ -28,7 +28,8 @@
 //	logout/leaving.html       ReturnURL; Frames
 //	error.html                Title, Message, Detail, SupportCode, StartAgainURL,
 //	                          RetryAfter
-//	home.html                 IssuerURL, UserName, UserEmail, LogoutURL, DemoURL
+//	home.html                 IssuerURL, UserName, UserEmail, LogoutURL, DemoURL;
+//	                          Apps {ID, Name, URL}
 //
 // A mail is a [Letter], with two templates in the folder mail: as text, and as HTML.
 // They read Name, URL, Service, Subject, Lang, Dir and Seconds, and a link in one is

@@ -115,7 +115,10 @@ type errorPage struct {
 type homePage struct {
 	IssuerURL, UserName, UserEmail string
 	LogoutURL, DemoURL             string
+	Apps                           []homeApp
 }
+
+type homeApp struct{ ID, Name, URL string }
 
 type accountPage struct {
 	Action, Attempt, CSRF          string
@@ -241,7 +244,9 @@ func samples() []sample {
 		{"logout-done", donePage{"Grafana", "https://grafana.example.com/", nil}, []string{"return"}},
 		{"logout-leaving", leavingPage{"https://grafana.example.com/", []string{"https://wiki.example.com/logged-out?iss=https%3A%2F%2Fdex.example.com&sid=s"}}, []string{"return"}},
 		{"home", homePage{IssuerURL: "https://dex.example.com", DemoURL: "http://127.0.0.1:5555/"}, []string{"demo", "issuer"}},
-		{"home-signed-in", homePage{"https://dex.example.com", "Jane Doe", "jane@example.com", "/logout", ""}, []string{"logout", "user"}},
+		{"home-signed-in", homePage{"https://dex.example.com", "Jane Doe", "jane@example.com", "/logout", "", []homeApp{
+			{"grafana", "Grafana", "https://grafana.example.com/login?iss=https%3A%2F%2Fdex.example.com"},
+		}}, []string{"logout", "user", "app-grafana"}},
 		{"error-expired", again, []string{"start-again", "support-code"}},
 		{"error-upstream", upstream, []string{"start-again", "support-code", "detail"}},
 		{"error-throttled", throttled, []string{"retry-after", "support-code"}},

@@ -173,15 +173,19 @@ func (t *Tenant) insertGrant(ctx context.Context, tx hand, a grant.Authorization
 	if !a.Terms.IsZero() {
 		terms = document{a.Terms}
 	}
+	var redeemed any // not yet
+	if c.Spent {
+		redeemed = instant(a.IssuedAt)
+	}
 	_, err = tx.exec(ctx, `
 		INSERT INTO grants (tenant_id, id, client_id, user_id, session_id, connector_id, subject, scopes, offline, audience,
 			nonce, auth_time, methods, issued_at, support_code, started_at, steps, code_hash, redirect_uri, challenge,
-			code_expires_at, purge_at, attempt, bound_to, terms)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25)`,
+			code_expires_at, purge_at, attempt, bound_to, terms, redeemed_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26)`,
 		t.id, a.ID, a.ClientID, a.UserID, a.SessionID, a.ConnectorID, a.Subject, a.Scopes.String(), a.Offline(), document{a.Audience},
 		a.Nonce, instant(a.AuthTime), document{a.Methods}, instant(a.IssuedAt), a.SupportCode, instant(startedAt), text, c.Hash,
 		c.RedirectURI, string(c.Challenge), instant(c.ExpiresAt), instant(a.IssuedAt.Add(tokenKeep)), attempt,
-		c.BoundTo, terms)
+		c.BoundTo, terms, redeemed)
 	if t.db.engine.exists(err) {
 		return fault.New(fault.Conflict, "This attempt has been answered already.")
 	}

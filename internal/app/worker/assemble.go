@@ -156,7 +156,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		Pages: pages, Clock: clk,
 	}).Routes(mux, onError)
 	(&home.Handler{
-		Issuer: issuer, Base: base, DemoURL: w.demoURL(s), Sessions: t, Cookies: cookies, Pages: pages, Clock: clk,
+		Issuer: issuer, Base: base, DemoURL: w.demoURL(s), Sessions: t, Grants: t, Clients: t, Cookies: cookies, Pages: pages, Clock: clk,
 	}).Routes(mux, onError)
 	tokens := &token.Handler{
 		Issuer: issuer, Lifetimes: lifetimes, Clients: t, Documents: documents, Grants: t, Desk: desk, Proofs: proofs, Authorities: w.authorities,

@@ -70,6 +70,9 @@ type Code struct {
 	Attempt     secret.Hash     // of the attempt's id, which leads to one code; its zero value is of none
 	BoundTo     string          // the thumbprint of the key that has to be proven; empty if none has, RFC 9449 section 10
 	ExpiresAt   time.Time
+	// Spent is set if the client is told no code, because it has got by the browser all
+	// that it gets: nobody can redeem it, and the grant counts as if somebody had.
+	Spent bool
 }
 
 // MaxAttempts is how often a code may be presented with the wrong proof before it

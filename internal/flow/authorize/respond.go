@@ -109,6 +109,7 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, req grant.Requ
 		RedirectURI: req.Asked.RedirectURI,
 		Challenge:   req.Asked.Challenge,
 		ExpiresAt:   now,
+		Spent:       !req.Asked.ResponseType.Code(),
 		Attempt:     req.Attempt(),
 		BoundTo:     req.Asked.JKT,
 	}

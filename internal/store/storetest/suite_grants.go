@@ -161,6 +161,25 @@ var codePromises = []promise{
 		w.ok(err)
 		alike(w, "read", k.Authorization.Terms, i.Terms)
 	}},
+	{"a grant whose client has got tokens by the browser counts as long as its session, and has no code", func(_ *testing.T, w *world) {
+		_, s := w.login("zoe")
+		i := w.unissued(s)
+		i.code.Spent, i.code.ExpiresAt = true, w.now()
+		w.ok(w.keepCode(i))
+		w.clock.Advance(5 * time.Minute)
+		kept, err := w.Grants(w.ctx, s.UserID, "", 10)
+		w.ok(err)
+		if len(kept) != 1 || kept[0].ID != i.ID {
+			w.Errorf("there are %d grants", len(kept))
+		}
+		if _, outcome, err := w.Redeem(w.ctx, i.proof(), w.family(), w.now()); err != nil || outcome == grant.Redeemed {
+			w.Errorf("there is a code: %d, %v", outcome, err)
+		}
+		w.end(s)
+		kept, err = w.Grants(w.ctx, s.UserID, "", 10)
+		w.ok(err)
+		same(w, "grants of a session that has ended", len(kept), 0)
+	}},
 	{"a code expires", func(_ *testing.T, w *world) {
 		_, s := w.login("zoe")
 		i, just := w.issue(s), w.issue(s)
