@@ -32,6 +32,10 @@ const (
 // with private_key_jwt and DPoP.
 const FAPI2 = "fapi2.mjs"
 
+// Upstream is a provider for dex to ask. It is no relying party: whoever starts it in
+// the folder of the scripts tells it what it has to know in the environment.
+const Upstream = "upstream.mjs"
+
 // Scripts are those for clients of any kind.
 var Scripts = []string{OpenIDClient, OAuth4WebAPI}
 
