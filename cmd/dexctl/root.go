@@ -31,7 +31,7 @@ type tool struct {
 func (t *tool) commands() []*cobra.Command {
 	return []*cobra.Command{
 		t.login(), t.logout(), t.whoami(), t.contexts(),
-		t.clients(), t.connectors(), t.tenants(), t.plan(), t.apply(), t.export(),
+		t.clients(), t.registration(), t.initialTokens(), t.connectors(), t.tenants(), t.plan(), t.apply(), t.export(),
 		t.newClient(), t.setConnectorConfigs(), t.getConnectorConfigs(),
 		t.keys(), t.state(), t.duties(), t.outbox(), t.bootstrap(),
 		t.users(), t.groups(), t.sessions(), t.grants(), t.consents(), t.audit(), t.explain(),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"reflect"
 	"slices"
 	"strconv"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"dex/internal/connector"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/client"
+	"dex/internal/domain/tenant"
 	"dex/internal/domain/user"
 	"dex/internal/protocol/oauth"
 )
@@ -23,6 +25,8 @@ type Declared struct {
 	Clients    []client.Client
 	Connectors []connector.Configured // in their order
 	Users      []DeclaredUser
+	// Registration is who may register clients; nil leaves that to the operators' API.
+	Registration *tenant.Registration
 }
 
 // DeclaredUser is an account that a configuration declares, with its password.
@@ -110,6 +114,9 @@ func (a *application) apply(ctx context.Context, d Declared) error {
 	if err := a.connectors(ctx, d.Connectors); err != nil {
 		return err
 	}
+	if err := a.registration(ctx, d.Registration); err != nil {
+		return err
+	}
 	err = a.t.keepOwner(ctx, a.tx, func(hand) error { return a.users(ctx, d.Users) })
 	if errors.Is(err, errLastOwner) {
 		return fault.New(fault.Conflict, "The configuration file would leave nobody who can log in as an owner: whom it has declared as the last one it disables, gives another role, or does not name any more. Make somebody else an owner first, in the file or with dexctl users.")
@@ -124,6 +131,27 @@ func (a *application) apply(ctx context.Context, d Declared) error {
 		"digest": d.Digest, "created": strconv.Itoa(a.tally.created), "changed": strconv.Itoa(a.tally.changed),
 		"disabled": strconv.Itoa(a.tally.disabled),
 	}})
+}
+
+// registration writes who may register clients. What the file has said once and says no
+// more is nobody.
+func (a *application) registration(ctx context.Context, declared *tenant.Registration) error {
+	before, err := a.t.registration(ctx, a.tx)
+	if err != nil || declared == nil && before.ManagedBy != byFile {
+		return err
+	}
+	var after tenant.Registration
+	if declared != nil {
+		after = *declared
+		after.ManagedBy = byFile
+	}
+	after.Version = before.Version
+	if reflect.DeepEqual(before, after) {
+		return nil
+	}
+	after.Version++
+	a.tally.changed, a.unsettling = a.tally.changed+1, true
+	return a.t.writeRegistration(ctx, a.tx, after)
 }
 
 // standing says whether a row is disabled, and by whom, if the configuration

@@ -36,6 +36,7 @@ func (t *Tenant) registered(s scanner) (client.Registered, error) {
 	if err := t.openSecrets(&c, sealed); err != nil {
 		return r, err
 	}
+	c.SelfRegistered = r.ManagedBy == tenant.ManagedByItself
 	r.Client = c
 	r.Notes = notesOf(r.Notes, len(c.Secrets))
 	return r, nil

@@ -77,16 +77,16 @@ func (t *Tenant) Client(ctx context.Context, id string) (client.Client, error) {
 		return c, nil
 	}
 	k := begin()
-	var name string
+	var name, managedBy string
 	var disabled bool
 	var created time.Time
 	var settings clientSettings
 	var sealed []byte
 	err := t.db.reader().row(ctx, `
-		SELECT `+lookColumns+`, clients.name, clients.disabled, clients.settings, clients.secrets, clients.created_at
+		SELECT `+lookColumns+`, clients.name, clients.disabled, clients.managed_by, clients.settings, clients.secrets, clients.created_at
 		FROM clients JOIN tenants ON tenants.id = clients.tenant_id
 		WHERE clients.tenant_id = $1 AND clients.id = $2`, t.id, id,
-	).Scan(append(k.into(), &name, &disabled, document{&settings}, &sealed, (*instant)(&created))...)
+	).Scan(append(k.into(), &name, &disabled, &managedBy, document{&settings}, &sealed, (*instant)(&created))...)
 	if err != nil {
 		return client.Client{}, notFound(err, "There is no client %q.", id)
 	}
@@ -98,6 +98,7 @@ func (t *Tenant) Client(ctx context.Context, id string) (client.Client, error) {
 	if err := t.openSecrets(&c, sealed); err != nil {
 		return client.Client{}, err
 	}
+	c.SelfRegistered = managedBy == tenant.ManagedByItself
 	t.leased.keepClient(k, c)
 	return c, nil
 }

@@ -49,10 +49,10 @@ type look struct {
 func begin() look { return look{began: clock.System{}.Now()} }
 
 // lookColumns are what every look reads.
-const lookColumns = `tenants.id, tenants.issuer, tenants.disabled, tenants.not_before, tenants.version`
+const lookColumns = `tenants.id, tenants.issuer, tenants.disabled, tenants.not_before, tenants.version, tenants.registration`
 
 func (k *look) into() []any {
-	return []any{&k.tenant.ID, &k.tenant.Issuer, &k.tenant.Disabled, (*instant)(&k.tenant.NotBefore), &k.version}
+	return []any{&k.tenant.ID, &k.tenant.Issuer, &k.tenant.Disabled, (*instant)(&k.tenant.NotBefore), &k.version, document{&k.tenant.Registration}}
 }
 
 // see takes note of a look. It reports whether what the same statement has read
@@ -157,6 +157,14 @@ func (t *Tenant) Version() int64 {
 	t.leased.mu.Lock()
 	defer t.leased.mu.Unlock()
 	return t.leased.version
+}
+
+// Known returns the tenant as it was seen last. It asks nobody, however long ago that
+// is.
+func (t *Tenant) Known() tenant.Tenant {
+	t.leased.mu.Lock()
+	defer t.leased.mu.Unlock()
+	return t.leased.tenant
 }
 
 // Self returns the tenant as it stands. The answer may be as old as the lease on

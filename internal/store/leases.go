@@ -28,6 +28,7 @@ var stale = []struct{ table, key, at string }{
 	{"pushed_requests", "tenant_id, hash", "purge_at"},
 	{"traces", "tenant_id, support_code", "expires_at"},
 	{"links", "tenant_id, hash", "expires_at"},
+	{"initial_tokens", "tenant_id, id", "expires_at"},
 	{"receipts", "tenant_id, actor, key", "expires_at"},
 }
 

@@ -90,7 +90,7 @@ type OfClient struct {
 type clientFilter struct {
 	Paging
 	Text      string `query:"text" maxLength:"255" doc:"Stands in the id or the name."`
-	ManagedBy string `query:"managed_by" enum:"file,apply,api" doc:"Who declares it."`
+	ManagedBy string `query:"managed_by" enum:"file,apply,api,registration" doc:"Who declares it."`
 	State     string `query:"state" enum:"enabled,disabled"`
 }
 

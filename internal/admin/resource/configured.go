@@ -10,7 +10,7 @@ import (
 
 // Kept is what is told of a part of the configuration beside what is declared of it.
 type Kept struct {
-	ManagedBy  string    `json:"managed_by" doc:"Who declares it: file (the configuration of the servers), apply (files that are planned and applied), or api."`
+	ManagedBy  string    `json:"managed_by" doc:"Who declares it: file (the configuration of the servers), apply (files that are planned and applied), api, or registration (a client that has registered itself)."`
 	DisabledBy string    `json:"disabled_by,omitempty" doc:"Who has disabled it: operator, or whoever manages it."`
 	Version    int64     `json:"version"`
 	CreatedAt  time.Time `json:"created_at"`

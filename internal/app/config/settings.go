@@ -93,6 +93,8 @@ type Settings struct {
 	Audit Audit `yaml:"audit"`
 	// How mail is sent.
 	Mail Mail `yaml:"mail"`
+	// Whether applications may register themselves, and for what (OpenID Connect Registration, RFC 7591). It is about the issuer of this file; for others, and without it, the administrators' API says so.
+	Registration Registration `yaml:"registration"`
 	// The people of the local connector that this file keeps. Others are kept in the database.
 	Users []declare.User `yaml:"users"`
 	// The applications that people log in to.
@@ -124,6 +126,20 @@ type Expiry struct {
 	Refresh time.Duration `yaml:"refresh" default:"720h"`
 	// How long the refresh token before the last one is answered with the same successor again, so that a lost answer costs nobody a session; 0s for not at all, at most 10m. A client can have its own.
 	RefreshGrace time.Duration `yaml:"refresh_grace" default:"60s"`
+}
+
+// Registration says what applications may register themselves for.
+type Registration struct {
+	// Who may register an application: nobody (off), who has an initial access token of an administrator (token), or anybody (open).
+	Admission string `yaml:"admission" default:"off" enum:"off|token|open"`
+	// The profile of such applications, unless their initial access token says another.
+	Profile string `yaml:"profile" default:"standard" enum:"standard|openid|fapi1|fapi2"`
+	// The scopes that they may have.
+	Scopes []string `yaml:"scopes" default:"openid,profile,email,address,phone,offline_access"`
+	// The grant types that they may have.
+	GrantTypes []string `yaml:"grant_types" default:"authorization_code,refresh_token,implicit" enum:"authorization_code|refresh_token|implicit|client_credentials|urn:ietf:params:oauth:grant-type:device_code|urn:openid:params:grant-type:ciba"`
+	// How many there may be at once.
+	Most int `yaml:"most" default:"1000" min:"1" max:"1000000"`
 }
 
 // Keys is about the keys that tokens are signed with.

@@ -93,6 +93,7 @@ func nouns(o Options) []api.Noun {
 			Clients: Of(o.DB, func(t *store.Tenant) api.ClientStore { return t }),
 			Rules:   o.Rules,
 		}.Noun(),
+		api.Registration{Kept: Of(o.DB, func(t *store.Tenant) api.RegistrationStore { return t })}.Noun(),
 		o.connectors().Noun(),
 		api.Tenants{Tenants: o.DB}.Noun(),
 		api.Reconcile{

@@ -46,6 +46,18 @@ var requests = map[string]func(f *field) asked{
 		return asked{path: u + "/identities/" + c + "?subject=s"}
 	},
 
+	"get-registration": at("/registration"),
+	"replace-registration": func(f *field) asked {
+		return asked{path: "/registration", body: map[string]any{"admission": "token", "scopes": []string{"openid"}}}
+	},
+	"list-initial-tokens":  at("/initial-tokens"),
+	"create-initial-token": func(f *field) asked { return asked{path: "/initial-tokens", body: map[string]any{"note": f.fresh()}} },
+	"delete-initial-token": func(f *field) asked {
+		var made resource.NewInitialToken
+		f.owner.Call(http.MethodPost, "/initial-tokens", map[string]any{"note": "x"}).Into(f, &made)
+		return asked{path: "/initial-tokens/" + made.ID}
+	},
+
 	"list-sessions":  func(f *field) asked { return asked{path: "/users/" + f.ben + "/sessions"} },
 	"end-session":    func(f *field) asked { return asked{path: "/sessions/" + f.first("sessions")} },
 	"end-sessions":   func(f *field) asked { f.signedIn(); return asked{path: "/users/" + f.ben + "/sessions"} },

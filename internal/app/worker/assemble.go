@@ -36,6 +36,7 @@ import (
 	"dex/internal/flow/home"
 	"dex/internal/flow/login"
 	"dex/internal/flow/logout"
+	"dex/internal/flow/register"
 	"dex/internal/flow/token"
 	"dex/internal/flow/userinfo"
 	"dex/internal/protocol/jose"
@@ -107,7 +108,9 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		lifetimes    = lifetimes(w.settings)
 		cookies      = s.cookies()
 		proofs       = &proof.Desk{Bases: w.bases(s), Store: t, Nonces: w.nonces(s), Clock: clk}
-		desk         = grant.Desk{Tenants: t, Clients: t, Connectors: p.roster, Clock: clk}
+		documents    = &client.Documents{Fetch: outbound.Fetch(w.client), Hosts: w.settings.ClientDocumentsAllow, Clock: clk}
+		clients      = &register.Published{Store: t, Documents: documents, Known: t.Known}
+		desk         = grant.Desk{Tenants: t, Clients: clients, Connectors: p.roster, Clock: clk}
 		attempts     = carry.Jar[grant.Request]{Box: w.keys.Box(s.purpose("attempt")), Cookies: cookies, Name: "dex_attempt_"}
 		minter       = &mint.Mint{Issuer: issuer, Signer: p.ring, Lifetimes: lifetimes}
 		refresh      = mint.RefreshTokens{Key: t.RefreshKey(), Tenant: s.id}
@@ -117,13 +120,13 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 			token.ClientCredentials{Desk: desk, Clock: clk},
 			token.DeviceCode{Devices: t, Grants: t, Desk: desk, Lifetimes: lifetimes, Clock: clk},
 		}
-		documents = &client.Documents{Fetch: outbound.Fetch(w.client), Hosts: w.settings.ClientDocumentsAllow, Clock: clk}
-		mux       = http.NewServeMux()
-		onError   = w.errorPage(pages)
+		mux     = http.NewServeMux()
+		onError = w.errorPage(pages)
 	)
+	clients.Offer = w.offer(types)
 	requests := &authorize.Handler{
 		Issuer: issuer, Base: base, Origin: origin, Lifetimes: lifetimes,
-		Clients: t, Sessions: t, Grants: t, Devices: t, Pushed: t, Traces: t, Desk: desk, Mint: minter,
+		Clients: clients, Sessions: t, Grants: t, Devices: t, Pushed: t, Traces: t, Desk: desk, Mint: minter,
 		Sealed: w.keys.Box(s.purpose("pushed request")), Documents: documents, Ring: p.ring, Details: w.settings.AuthorizationDetailsTypes,
 		Jar: attempts, Cookies: cookies, Pages: pages, Clock: clk,
 		Watched: w.settings.SessionManagement,
@@ -135,19 +138,19 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 	requests.Routes(mux, onError)
 	(&login.Handler{
 		Issuer: issuer, Base: base, Origin: origin, Lifetimes: lifetimes,
-		Roster: p.roster, Clients: t, Users: t, Sessions: t, Grants: t, Traces: t, Desk: desk,
+		Roster: p.roster, Clients: clients, Users: t, Sessions: t, Grants: t, Traces: t, Desk: desk,
 		Jar: attempts, Posted: carry.Jar[url.Values]{Box: w.keys.Box(s.purpose("posted")), Cookies: cookies, Name: "dex_posted_"},
 		Devices: w.keys.Box(s.purpose("device")), Cookies: cookies, Pages: pages, Clock: clk, Meter: w.meter(s.id),
 	}).Routes(mux, onError)
 	(&logout.Handler{
-		Issuer: issuer, Base: base, Origin: origin, Clients: t, Sessions: t, Roster: p.roster, Find: p.ring.Find,
+		Issuer: issuer, Base: base, Origin: origin, Clients: clients, Sessions: t, Roster: p.roster, Find: p.ring.Find,
 		Jar:  carry.Jar[logout.Leaving]{Box: w.keys.Box(s.purpose("logout")), Cookies: cookies, Name: "dex_logout_"},
 		CSRF: w.keys.MACKey(s.purpose("logout")), Cookies: cookies, Pages: pages, Clock: clk,
-		Tell: w.farewells(delivery.Party{Clients: t, Mint: minter}), Patience: w.options.Farewell, Watched: w.settings.SessionManagement,
+		Tell: w.farewells(delivery.Party{Clients: clients, Mint: minter}), Patience: w.options.Farewell, Watched: w.settings.SessionManagement,
 	}).Routes(mux, onError)
 	userCodes := w.keys.MACKey(s.purpose("user code"))
 	(&device.Handler{
-		Base: base, Origin: origin, Lifetimes: lifetimes, Clients: t, Devices: t, Guesses: t,
+		Base: base, Origin: origin, Lifetimes: lifetimes, Clients: clients, Devices: t, Guesses: t,
 		UserCodes: userCodes, Jar: attempts, Pages: pages, Clock: clk,
 	}).Routes(mux, onError)
 	(&account.Handler{
@@ -156,20 +159,21 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		Pages: pages, Clock: clk,
 	}).Routes(mux, onError)
 	(&home.Handler{
-		Issuer: issuer, Base: base, DemoURL: w.demoURL(s), Sessions: t, Grants: t, Clients: t, Cookies: cookies, Pages: pages, Clock: clk,
+		Issuer: issuer, Base: base, DemoURL: w.demoURL(s), Sessions: t, Grants: t, Clients: clients, Cookies: cookies, Pages: pages, Clock: clk,
 	}).Routes(mux, onError)
 	tokens := &token.Handler{
-		Issuer: issuer, Lifetimes: lifetimes, Clients: t, Documents: documents, Grants: t, Desk: desk, Proofs: proofs, Authorities: w.authorities,
+		Issuer: issuer, Lifetimes: lifetimes, Clients: clients, Documents: documents, Grants: t, Desk: desk, Proofs: proofs, Authorities: w.authorities,
 		Mint: minter, Refresh: refresh, Ring: p.ring, Clock: clk, Types: types,
 		Devices: t, UserCodes: userCodes, Meter: w.meter(s.id),
 	}
 	tokens.Routes(mux)
 	mux.Handle("POST "+route.PushRequest, tokens.Serve(route.PushRequest, requests.Push))
 	(&userinfo.Handler{
-		Issuer: issuer, Clients: t, Grants: t, Desk: desk, Proofs: proofs, Ring: p.ring, Clock: clk,
+		Issuer: issuer, Clients: clients, Grants: t, Desk: desk, Proofs: proofs, Ring: p.ring, Clock: clk,
 	}).Routes(mux)
+	(&register.Handler{Issuer: issuer, Store: t, Documents: documents, Offer: clients.Offer, Clock: clk}).Routes(mux)
 	described := &discovery.Handler{
-		Issuer: issuer, Offer: w.offer(types), Locales: pages.Languages(),
+		Issuer: issuer, Offer: clients.Offer, Documents: len(documents.Hosts) > 0, Known: t.Known, Locales: pages.Languages(),
 		Ring: p.ring, MaxAge: p.ring.Timing.MaxAge, Certificates: w.takesCertificates(), Mutual: w.mutual(s),
 		Watched: w.settings.SessionManagement,
 	}

@@ -204,6 +204,7 @@ var takesFormsFromElsewhere = map[string]int{
 
 	route.DeviceRequest: http.StatusUnauthorized,
 	route.PushRequest:   http.StatusUnauthorized,
+	route.Register:      http.StatusForbidden, // where nobody may register a client
 	route.Revoke:        http.StatusUnauthorized,
 	route.Userinfo:      http.StatusUnauthorized,
 }

@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"dex/internal/domain/tenant"
 	"dex/internal/store"
 )
 
@@ -19,6 +20,11 @@ func (w *Worker) declare(ctx context.Context, t *store.Tenant, now time.Time) er
 	d := store.Declared{Digest: w.digest()}
 	if applied, err := t.Applied(ctx, d.Digest); applied || err != nil {
 		return err
+	}
+	if r := w.settings.Registration; r.Admission != string(tenant.AdmitNobody) {
+		d.Registration = &tenant.Registration{
+			Admission: tenant.Admission(r.Admission), Profile: r.Profile, Scopes: r.Scopes, GrantTypes: r.GrantTypes, Most: r.Most,
+		}
 	}
 	for _, c := range w.settings.Clients {
 		made, err := c.Make()
@@ -60,6 +66,7 @@ func (w *Worker) digest() string {
 			parts = append(parts, string(s))
 		}
 	}
+	add(w.settings.Registration)
 	for _, c := range w.settings.Connectors {
 		add(c)
 		parts = append(parts, string(c.Config))

@@ -7,7 +7,7 @@ const Other = "other"
 
 var patterns = []string{
 	Home, Discovery, OAuthMetadata, Keys, Authorize, Consent, Login, LoginConnector, Callback, Device, Token, DeviceRequest,
-	Userinfo, Revoke, Introspect, Logout, LogoutConfirm, LogoutDone, CheckSession, Static, AccountPassword,
+	Userinfo, Register, RegisterClient, WebFinger, ProtectedUser, Revoke, Introspect, Logout, LogoutConfirm, LogoutDone, CheckSession, Static, AccountPassword,
 }
 
 // exact are the patterns that are paths themselves.
@@ -31,7 +31,7 @@ func Pattern(path string) string {
 		return p
 	}
 	for _, of := range []struct{ prefix, pattern string }{
-		{Login + "/", LoginConnector}, {"/callback/", Callback}, {Static, Static},
+		{Login + "/", LoginConnector}, {"/callback/", Callback}, {Register + "/", RegisterClient}, {Static, Static},
 	} {
 		if rest, ok := strings.CutPrefix(path, of.prefix); ok && rest != "" {
 			return of.pattern

@@ -7,7 +7,7 @@ import (
 
 // all are the routes of the public server.
 var all = []string{
-	Discovery, Keys, Authorize, Consent, Login, Callback, Device, Token, PushRequest, DeviceRequest, Userinfo, Revoke, Introspect,
+	Discovery, Keys, Authorize, Consent, Login, Callback, Device, Token, PushRequest, DeviceRequest, Userinfo, Register, Revoke, Introspect,
 	Logout, CheckSession, AccountPassword, Static, Live, Ready,
 }
 

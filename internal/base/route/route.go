@@ -19,6 +19,10 @@ const (
 	PushRequest     = "/par"
 	DeviceRequest   = "/device_authorization"
 	Userinfo        = "/userinfo"
+	Register        = "/register"          // clients register themselves, RFC 7591
+	RegisterClient  = "/register/{client}" // … and manage that, RFC 7592
+	WebFinger       = "/.well-known/webfinger"
+	ProtectedUser   = "/.well-known/oauth-protected-resource/userinfo" // RFC 9728
 	Revoke          = "/revoke"
 	Introspect      = "/introspect"
 	Logout          = "/logout"

@@ -26,6 +26,8 @@ const (
 	FoundingPrefix = "dxb_" // makes the first administrator
 	DevicePrefix   = "dxd_" // device code
 	LinkPrefix     = "dxl_" // link to choose a password by
+	InitialPrefix  = "dxi_" // initial access token, to register clients
+	EnrolPrefix    = "dxe_" // registration access token, a client's own
 	PushedPrefix   = "dxp_" // handle of a pushed authorization request
 )
 

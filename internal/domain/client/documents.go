@@ -228,3 +228,8 @@ func (d *Documents) CheckSector(ctx context.Context, c Client) error {
 	}
 	return nil
 }
+
+// Client returns the client that a document describes, as it is read.
+func (d *Documents) Client(ctx context.Context, uri string, read func(text []byte) (Client, error)) (Client, error) {
+	return get(ctx, d, uri, read, func(Client) bool { return true })
+}

@@ -16,6 +16,8 @@ const (
 	ManagedByFile  = "file"  // the configuration file of the programs
 	ManagedByApply = "apply" // files that an operator plans and applies
 	ManagedByHand  = "api"   // nobody but those who change it by hand
+	// ManagedByItself is of clients that have registered themselves.
+	ManagedByItself = "registration"
 )
 
 // DisabledByOperator says that somebody has disabled a part of the configuration by
@@ -29,6 +31,8 @@ type Tenant struct {
 	Disabled bool
 	// NotBefore is the tenant's epoch: nothing that was issued earlier counts.
 	NotBefore time.Time
+	// Registration is what clients may register themselves for; nil is nothing.
+	Registration *Registration
 }
 
 // Lifetimes says how long things last. Every value is positive.

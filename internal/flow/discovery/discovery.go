@@ -15,18 +15,21 @@ import (
 	"dex/internal/domain/client"
 	"dex/internal/domain/credential"
 	"dex/internal/domain/key"
+	"dex/internal/domain/tenant"
 	"dex/internal/protocol/jose"
 	"dex/internal/protocol/oauth"
 )
 
 // Handler serves metadata and keys.
 type Handler struct {
-	Issuer  string
-	Offer   client.Offer
-	Locales []string
-	Watched bool // applications may watch in a frame whether somebody is signed in still
-	Ring    *key.Ring
-	MaxAge  time.Duration // of the key set, in caches
+	Issuer    string
+	Offer     client.Offer
+	Documents bool                 // clients may be documents on hosts that the operator has named
+	Known     func() tenant.Tenant // as it was seen last, whether there is a database or not
+	Locales   []string
+	Watched   bool // applications may watch in a frame whether somebody is signed in still
+	Ring      *key.Ring
+	MaxAge    time.Duration // of the key set, in caches
 	// Certificates says that clients can show certificates, and Mutual where, if that is
 	// elsewhere than below the issuer.
 	Certificates bool
@@ -44,17 +47,32 @@ type keySet struct {
 // metadataMaxAge is how long caches may keep the metadata.
 const metadataMaxAge = 5 * time.Minute
 
-// Routes adds the flow to a mux. The metadata is made once: it says what the
-// program can do, and that does not change while it runs.
+// Routes adds the flow to a mux. The metadata is made once: it says what the program can
+// do, and that does not change while it runs. Whether clients may register themselves
+// does, and so it is made for both.
 func (h *Handler) Routes(mux *http.ServeMux, onError httpx.ErrorFunc) error {
-	body, err := h.described()
+	docs := map[bool]httpx.Document{}
+	for _, open := range []bool{false, true} {
+		body, err := h.described(open)
+		if err != nil {
+			return err
+		}
+		docs[open] = httpx.NewDocument("application/json", body, metadataMaxAge)
+	}
+	serve := public(func(w http.ResponseWriter, r *http.Request) error {
+		return httpx.ServeDocument(w, r, docs[h.Known().Registration.Opens()])
+	})
+	mux.Handle("GET "+route.Discovery, httpx.Handle(serve, onError))
+	mux.Handle("GET "+route.OAuthMetadata, httpx.Handle(serve, onError))
+	text, err := json.Marshal(h.protected())
 	if err != nil {
 		return err
 	}
-	doc := httpx.NewDocument("application/json", body, metadataMaxAge)
-	serve := public(func(w http.ResponseWriter, r *http.Request) error { return httpx.ServeDocument(w, r, doc) })
-	mux.Handle("GET "+route.Discovery, httpx.Handle(serve, onError))
-	mux.Handle("GET "+route.OAuthMetadata, httpx.Handle(serve, onError))
+	userinfo := httpx.NewDocument("application/json", text, metadataMaxAge)
+	mux.Handle("GET "+route.ProtectedUser, httpx.Handle(public(func(w http.ResponseWriter, r *http.Request) error {
+		return httpx.ServeDocument(w, r, userinfo)
+	}), onError))
+	mux.Handle("GET "+route.WebFinger, httpx.Handle(public(h.webFinger), onError))
 	mux.Handle("GET "+route.Keys, httpx.Handle(public(h.serveKeys), onError))
 	return nil
 }
@@ -87,10 +105,14 @@ func (h *Handler) serveKeys(w http.ResponseWriter, r *http.Request) error {
 	return httpx.ServeDocument(w, r, set.doc)
 }
 
-// described is the metadata as it is published, with where each endpoint of clients is
+// described is the metadata as it is published where clients may register themselves, or
+// may not, with where each endpoint of clients is
 // at which they show a certificate.
-func (h *Handler) described() ([]byte, error) {
+func (h *Handler) described(open bool) ([]byte, error) {
 	m := h.metadata()
+	if open {
+		m.RegistrationEndpoint = h.Issuer + route.Register
+	}
 	text, err := json.Marshal(m)
 	if err != nil || h.Mutual == "" {
 		return text, err
@@ -135,6 +157,7 @@ func (h *Handler) metadata() oauth.Metadata {
 		EndSessionEndpoint:        h.Issuer + route.Logout,
 		ScopesSupported:           []string{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopeGroups, oauth.ScopeOffline},
 		Supported:                 h.Offer.Supported(),
+		ClientDocuments:           h.Documents,
 		ResponseModesSupported:    h.Offer.Modes,
 		CodeChallengeMethods:      []string{oauth.MethodS256},
 		RevocationAuthMethods:     all,

@@ -45,6 +45,12 @@ const (
 	SlowDown             Code = "slow_down"
 	ExpiredToken         Code = "expired_token"
 
+	// RFC 7591, section 3.2.2.
+	InvalidRedirectURI          Code = "invalid_redirect_uri"
+	InvalidClientMetadata       Code = "invalid_client_metadata"
+	InvalidSoftwareStatement    Code = "invalid_software_statement"
+	UnapprovedSoftwareStatement Code = "unapproved_software_statement"
+
 	// CIBA, section 13.
 	UnknownUserID         Code = "unknown_user_id"
 	ExpiredLoginHintToken Code = "expired_login_hint_token"

@@ -15,6 +15,7 @@ type Metadata struct {
 	TokenEndpoint         string `json:"token_endpoint,omitempty"`
 	UserinfoEndpoint      string `json:"userinfo_endpoint,omitempty"`
 	JWKSURI               string `json:"jwks_uri,omitempty"`
+	RegistrationEndpoint  string `json:"registration_endpoint,omitempty"`
 	RevocationEndpoint    string `json:"revocation_endpoint,omitempty"`
 	IntrospectionEndpoint string `json:"introspection_endpoint,omitempty"`
 	EndSessionEndpoint    string `json:"end_session_endpoint,omitempty"`
@@ -44,6 +45,8 @@ type Metadata struct {
 	DPoPSigningAlgs        []jose.Algorithm  `json:"dpop_signing_alg_values_supported,omitempty"`          // RFC 9449, section 5.1
 	CertificateBoundTokens bool              `json:"tls_client_certificate_bound_access_tokens,omitempty"` // RFC 8705, section 3.3
 	MutualEndpoints        map[string]string `json:"mtls_endpoint_aliases,omitempty"`                      // RFC 8705, section 5
+	// Clients may be named by the address of a document (OAuth Client ID Metadata Document).
+	ClientDocuments bool `json:"client_id_metadata_document_supported,omitempty"`
 
 	ServiceDocumentation string `json:"service_documentation,omitempty"`
 	PolicyURI            string `json:"op_policy_uri,omitempty"`

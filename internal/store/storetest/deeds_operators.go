@@ -4,9 +4,12 @@ import (
 	"context"
 	"time"
 
+	"dex/internal/base/secret"
 	"dex/internal/connector"
+	"dex/internal/domain/client"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/outbox"
+	"dex/internal/domain/tenant"
 	"dex/internal/store"
 )
 
@@ -102,6 +105,37 @@ var operatorsDeeds = []deed{
 	{"OpenDevice", func(w *world, n string) func(context.Context) error {
 		d := w.device(n)
 		return func(ctx context.Context) error { return w.OpenDevice(ctx, d) }
+	}},
+	{"Enrol", func(w *world, n string) func(context.Context) error {
+		r, by := w.plainRegistration(n), w.by()
+		_, token := w.invitation(n, 10)
+		return func(ctx context.Context) error {
+			_, err := w.Enrol(ctx, r, secret.Value("token of "+n).Hash(), &token, 1000, by)
+			return err
+		}
+	}},
+	{"Enrolment", func(w *world, n string) func(context.Context) error {
+		_, token := w.enrol(n)
+		return func(ctx context.Context) error {
+			_, err := w.Enrolment(ctx, n, token.Hash(), secret.Value("next of "+n).Hash())
+			return err
+		}
+	}},
+	{"AddInitialToken", func(w *world, n string) func(context.Context) error {
+		i, by := client.InitialToken{ID: "iat_" + n, UsesLeft: 1, ExpiresAt: w.now().Add(time.Hour)}, w.signed(n)
+		return func(ctx context.Context) error { return w.AddInitialToken(ctx, i, secret.Value(n).Hash(), by) }
+	}},
+	{"RemoveInitialToken", func(w *world, n string) func(context.Context) error {
+		i, _ := w.invitation(n, 1)
+		by := w.signed(n)
+		return func(ctx context.Context) error { return w.RemoveInitialToken(ctx, i.ID, by) }
+	}},
+	{"SetRegistration", func(w *world, n string) func(context.Context) error {
+		by := w.signed(n)
+		return func(ctx context.Context) error {
+			_, err := w.SetRegistration(ctx, tenant.Registration{Admission: tenant.AdmitAnybody}, 0, by)
+			return err
+		}
 	}},
 	{"KeepPushed", func(w *world, n string) func(context.Context) error {
 		p := w.pushed(n)

@@ -51,6 +51,7 @@ func Run(t *testing.T, open Opener) {
 		{"codes", codePromises},
 		{"devices", devicePromises},
 		{"pushed requests", pushedPromises},
+		{"enrolments", enrolmentPromises},
 		{"requests by the back channel", backchannelPromises},
 		{"grants", grantPromises},
 		{"keys", keyPromises},
