@@ -137,6 +137,28 @@ func (accountPage) Template() string { return "account/password.html" }
 func (overPage) Template() string    { return "account/over.html" }
 func (settledPage) Template() string { return "account/done.html" }
 
+type (
+	approvalsPage struct {
+		Action, UserName, UserEmail string
+		SignedIn                    bool
+		Requests                    []approvalLine
+	}
+	approvalLine struct {
+		ID, ClientName, Message string
+		Age                     int
+	}
+	calledPage struct {
+		consentPage
+		Message string
+		Age     int
+	}
+	repliedPage struct{ Denied bool }
+)
+
+func (approvalsPage) Template() string { return "approvals/list.html" }
+func (calledPage) Template() string    { return "approvals/confirm.html" }
+func (repliedPage) Template() string   { return "approvals/done.html" }
+
 func (choosePage) Template() string   { return "login/choose.html" }
 func (formPage) Template() string     { return "login/form.html" }
 func (postPage) Template() string     { return "login/post.html" }
@@ -234,6 +256,21 @@ func samples() []sample {
 		}, []string{"code", "warning", "allow", "deny", "switch"}},
 		{"device-approved", answeredPage{}, []string{"answered"}},
 		{"device-denied", answeredPage{Denied: true}, []string{"answered"}},
+		{"approvals-stranger", approvalsPage{Action: "/approvals"}, []string{"stranger"}},
+		{"approvals-none", approvalsPage{Action: "/approvals", SignedIn: true, UserName: "Jane Doe"}, []string{"none"}},
+		{"approvals", approvalsPage{
+			Action: "/approvals", SignedIn: true, UserName: "Jane Doe", UserEmail: "jane@example.com",
+			Requests: []approvalLine{{"cib_1", "Call Centre", "4711", 20}, {"cib_2", "Bank", "", 90}},
+		}, nil},
+		{"approvals-confirm", calledPage{
+			consentPage: consentPage{
+				ClientName: "Call Centre", UserName: "Jane Doe", UserEmail: "jane@example.com",
+				Scopes: []scopeItem{{"openid", ""}, {"email", ""}}, Action: "/consent", Attempt: "a1", CSRF: "c1",
+			},
+			Message: "4711", Age: 20,
+		}, []string{"message", "warning", "allow", "deny", "switch"}},
+		{"approvals-approved", repliedPage{}, []string{"answered"}},
+		{"approvals-denied", repliedPage{Denied: true}, []string{"answered"}},
 		{"account-invite", choosing, []string{"login", "password", "again", "submit"}},
 		{"account-reset", weakly, []string{"password", "again", "problem"}},
 		{"account-over", overPage{}, []string{"home"}},

@@ -50,6 +50,7 @@ func Duties(db Store, s Settings, of func(ctx context.Context, tenantID string) 
 	if of != nil {
 		duties = append(duties, duty.TellApplications(db, map[outbox.Kind]outbox.Carrier{
 			outbox.Farewell: Farewells{Of: of, Client: s.Client, Clock: c},
+			outbox.Notify:   Notifications{Client: s.Client, Clock: c},
 		}, c, tellEvery))
 	}
 	sender, err := Sender(s.Mail, c)

@@ -17,6 +17,7 @@ import (
 	"dex/internal/base/seal"
 	"dex/internal/connector"
 	"dex/internal/connector/inventory"
+	"dex/internal/connector/roster"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/credential"
 	"dex/internal/domain/grant"
@@ -77,6 +78,13 @@ func nouns(o Options) []api.Noun {
 			Sessions: Of(o.DB, func(t *store.Tenant) session.Register { return t }),
 			Grants:   Of(o.DB, func(t *store.Tenant) grant.Register { return t }),
 			Holders:  Of(o.DB, func(t *store.Tenant) user.Holders { return t }),
+		}.Noun(),
+		api.Backchannel{
+			Answerers: Of(o.DB, func(t *store.Tenant) grant.Answerer {
+				desk := grant.Desk{Tenants: t, Clients: t, Connectors: &roster.Roster{Store: t, Clock: o.Clock}, Clock: o.Clock}
+				return grant.Answerer{Devices: t, Clients: t, Users: t, Desk: desk, Clock: o.Clock}
+			}),
+			Holders: Of(o.DB, func(t *store.Tenant) user.Holders { return t }),
 		}.Noun(),
 		api.Users{
 			People: Of(o.DB, func(t *store.Tenant) api.PeopleStore { return t }),

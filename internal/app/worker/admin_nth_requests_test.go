@@ -11,6 +11,7 @@ import (
 	"dex/internal/app/workertest"
 	"dex/internal/base/secret"
 	"dex/internal/domain/audit"
+	"dex/internal/domain/grant"
 	"dex/internal/domain/outbox"
 	"dex/internal/protocol/oauth"
 )
@@ -58,15 +59,18 @@ var requests = map[string]func(f *field) asked{
 		return asked{path: "/initial-tokens/" + made.ID}
 	},
 
-	"list-sessions":  func(f *field) asked { return asked{path: "/users/" + f.ben + "/sessions"} },
-	"end-session":    func(f *field) asked { return asked{path: "/sessions/" + f.first("sessions")} },
-	"end-sessions":   func(f *field) asked { f.signedIn(); return asked{path: "/users/" + f.ben + "/sessions"} },
-	"list-grants":    func(f *field) asked { return asked{path: "/users/" + f.ben + "/grants"} },
-	"revoke-grant":   func(f *field) asked { return asked{path: "/grants/" + f.first("grants")} },
-	"revoke-grants":  func(f *field) asked { f.signedIn(); return asked{path: "/users/" + f.ben + "/grants"} },
-	"list-consents":  func(f *field) asked { f.consented(); return asked{path: "/users/" + f.ben + "/consents"} },
-	"revoke-consent": func(f *field) asked { f.consented(); return asked{path: "/users/" + f.ben + "/consents/app"} },
-	"list-events":    at("/audit?limit=3"),
+	"list-sessions":               func(f *field) asked { return asked{path: "/users/" + f.ben + "/sessions"} },
+	"end-session":                 func(f *field) asked { return asked{path: "/sessions/" + f.first("sessions")} },
+	"end-sessions":                func(f *field) asked { f.signedIn(); return asked{path: "/users/" + f.ben + "/sessions"} },
+	"list-grants":                 func(f *field) asked { return asked{path: "/users/" + f.ben + "/grants"} },
+	"revoke-grant":                func(f *field) asked { return asked{path: "/grants/" + f.first("grants")} },
+	"revoke-grants":               func(f *field) asked { f.signedIn(); return asked{path: "/users/" + f.ben + "/grants"} },
+	"list-consents":               func(f *field) asked { f.consented(); return asked{path: "/users/" + f.ben + "/consents"} },
+	"revoke-consent":              func(f *field) asked { f.consented(); return asked{path: "/users/" + f.ben + "/consents/app"} },
+	"list-events":                 at("/audit?limit=3"),
+	"list-backchannel-requests":   func(f *field) asked { return asked{path: "/users/" + f.ben + "/backchannel-requests"} },
+	"approve-backchannel-request": func(f *field) asked { return asked{path: "/backchannel-requests/" + f.called() + "/approve"} },
+	"deny-backchannel-request":    func(f *field) asked { return asked{path: "/backchannel-requests/" + f.called() + "/deny"} },
 	"get-trace": func(f *field) asked {
 		code := strings.ToUpper(f.fresh())
 		must(f, f.s.Tenant.KeepTrace(f.Context(), code, f.s.Clock.Now(), []audit.Step{{What: "something"}}))
@@ -254,6 +258,20 @@ func (f *field) first(what string) string {
 func (f *field) consented() {
 	f.Helper()
 	must(f, f.s.Tenant.KeepConsent(f.Context(), f.ben, "app", oauth.Scopes{"openid"}, f.s.Clock.Now()))
+}
+
+// called is the id of a request by the back channel that waits.
+func (f *field) called() string {
+	f.Helper()
+	u, identities, err := f.s.Tenant.ByHint(f.Context(), f.ben)
+	must(f, err)
+	d := grant.Device{
+		ID: grant.NewBackchannelID(), Code: secret.New(secret.BackchannelPrefix).Hash(), UserCode: secret.New(secret.BackchannelPrefix).Hash(),
+		ClientID: "caller", Scopes: oauth.Scopes{"openid"}, CreatedAt: f.s.Clock.Now(), ExpiresAt: f.s.Clock.Now().Add(grant.BackchannelLife),
+		For: &grant.Addressee{UserID: u.ID, ConnectorID: identities[0].ConnectorID, Subject: identities[0].Subject},
+	}
+	must(f, f.s.Tenant.OpenDevice(f.Context(), d))
+	return d.ID
 }
 
 // message is the id of a message that was given up.

@@ -123,6 +123,7 @@ keys: {algorithms: [ES256]}
 clients:
 - {id: ops, name: Operations, secret: ops-secret, redirect_uris: ["https://ops.example.com/cb"], id_token_alg: ES256, trusted: true, grant_types: [authorization_code, refresh_token], scopes: [openid, offline_access, SCOPES]}
 - {id: app, name: Application, secret: app-secret, redirect_uris: ["https://app.example.com/cb"], id_token_alg: ES256, trusted: true, grant_types: [authorization_code, refresh_token], scopes: [openid, offline_access]}
+- {id: caller, name: Caller, secret: caller-secret, id_token_alg: ES256, grant_types: ["urn:openid:params:grant-type:ciba"], ciba_mode: poll, scopes: [openid]}
 users:
 - {id: ann, username: ann, password_hash: "HASH"}
 - {id: ben, username: ben, email: ben@example.com, email_verified: true, password_hash: "HASH"}

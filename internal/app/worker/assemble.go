@@ -30,6 +30,7 @@ import (
 	"dex/internal/domain/proof"
 	"dex/internal/domain/tenant"
 	"dex/internal/flow/account"
+	"dex/internal/flow/approvals"
 	"dex/internal/flow/authorize"
 	"dex/internal/flow/device"
 	"dex/internal/flow/discovery"
@@ -119,6 +120,8 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 			token.RefreshToken{Grants: t, Users: t, Desk: desk, Roster: p.roster, Tokens: refresh, Lifetimes: lifetimes, Clock: clk},
 			token.ClientCredentials{Desk: desk, Clock: clk},
 			token.DeviceCode{Devices: t, Grants: t, Desk: desk, Lifetimes: lifetimes, Clock: clk},
+			token.TokenExchange{Issuer: issuer, Clients: t, Grants: t, Desk: desk, Find: p.ring.Find, Clock: clk},
+			token.CIBA{Devices: t, Grants: t, Desk: desk, Lifetimes: lifetimes, Clock: clk},
 		}
 		mux     = http.NewServeMux()
 		onError = w.errorPage(pages)
@@ -153,6 +156,10 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		Base: base, Origin: origin, Lifetimes: lifetimes, Clients: clients, Devices: t, Guesses: t,
 		UserCodes: userCodes, Jar: attempts, Pages: pages, Clock: clk,
 	}).Routes(mux, onError)
+	(&approvals.Handler{
+		Base: base, Origin: origin, Lifetimes: lifetimes, Clients: t, Approvals: t, Sessions: t,
+		Jar: attempts, Cookies: cookies, Pages: pages, Clock: clk,
+	}).Routes(mux, onError)
 	(&account.Handler{
 		Base: base, Origin: origin, Service: w.settings.Name, Links: t, Hasher: w.hasher,
 		Jar:   carry.Jar[account.Held]{Box: w.keys.Box(s.purpose("link")), Cookies: cookies, Name: "dex_link_"},
@@ -164,7 +171,11 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 	tokens := &token.Handler{
 		Issuer: issuer, Lifetimes: lifetimes, Clients: clients, Documents: documents, Grants: t, Desk: desk, Proofs: proofs, Authorities: w.authorities,
 		Mint: minter, Refresh: refresh, Ring: p.ring, Clock: clk, Types: types,
-		Devices: t, UserCodes: userCodes, Meter: w.meter(s.id),
+		Devices: t, UserCodes: userCodes, Users: t, Meter: w.meter(s.id),
+		Subject: func(hint string, c client.Client) (string, bool) {
+			subject, claims, ok := mint.ReadIDTokenHint(hint, issuer, p.ring.Find)
+			return subject, ok && claims.Client() == c.ID
+		},
 	}
 	tokens.Routes(mux)
 	mux.Handle("POST "+route.PushRequest, tokens.Serve(route.PushRequest, requests.Push))

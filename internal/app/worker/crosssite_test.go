@@ -203,6 +203,7 @@ var takesFormsFromElsewhere = map[string]int{
 	route.Introspect: http.StatusUnauthorized,
 
 	route.DeviceRequest: http.StatusUnauthorized,
+	route.Backchannel:   http.StatusUnauthorized,
 	route.PushRequest:   http.StatusUnauthorized,
 	route.Register:      http.StatusForbidden, // where nobody may register a client
 	route.Revoke:        http.StatusUnauthorized,
@@ -214,7 +215,7 @@ func TestEveryRouteThatTakesAFormIsGuarded(t *testing.T) {
 	s := workertest.Start(t, workertest.Options{})
 	// The code of a device is looked up, and changes nothing for whoever sends it. The
 	// form for a password has its own test, for it needs a link.
-	guarded := map[string]bool{route.Device: true, route.AccountPassword: true}
+	guarded := map[string]bool{route.Device: true, route.Approvals: true, route.AccountPassword: true}
 	for _, form := range formsOfOurs {
 		guarded[strings.Replace(form.route, "{connector}", "local", 1)] = true
 	}

@@ -8,6 +8,7 @@ import (
 	"go/parser"
 	"go/token"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -29,8 +30,8 @@ const gateConfig = `
 keys: {algorithms: [ES256]}
 expiry: {codes: 10m, sessions: 5m, sessions_idle: 5m}
 clients:
-- {id: app, profile: openid, secret: app-secret, trusted: true, response_types: [code, "id_token token", "code id_token"], id_token_alg: ES256, redirect_uris: ["https://app.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code"], scopes: [openid, profile, offline_access, api, "dex:sessions:read"], groups: [staff]}
-- {id: asks, profile: openid, secret: asks-secret, trusted: false, response_types: [code, "id_token token", "code id_token"], id_token_alg: ES256, redirect_uris: ["https://asks.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code"], scopes: [openid, profile, offline_access, api], groups: [staff]}
+- {id: app, profile: openid, secret: app-secret, trusted: true, response_types: [code, "id_token token", "code id_token"], id_token_alg: ES256, redirect_uris: ["https://app.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code", "urn:openid:params:grant-type:ciba", "urn:ietf:params:oauth:grant-type:token-exchange"], ciba_mode: poll, scopes: [openid, profile, offline_access, api, "dex:sessions:read"], groups: [staff]}
+- {id: asks, profile: openid, secret: asks-secret, trusted: false, response_types: [code, "id_token token", "code id_token"], id_token_alg: ES256, redirect_uris: ["https://asks.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code", "urn:openid:params:grant-type:ciba", "urn:ietf:params:oauth:grant-type:token-exchange"], ciba_mode: poll, scopes: [openid, profile, offline_access, api], groups: [staff]}
 - {id: peer, secret: peer-secret, id_token_alg: ES256, redirect_uris: ["https://peer.example.com/cb"], trusted_peers: [app, asks]}
 connectors:
 - {id: elsewhere, kind: oidc}
@@ -244,6 +245,25 @@ var gateWays = []gateWay{
 			return came(b.Follow(b.Get(w.app.Authorize(by("elsewhere", "prompt", "none", "response_type", "code id_token")...))))
 		}
 	}},
+	{"allow call", grant.ApproveBackchannel, "in", func(w *gateWorld) func() string {
+		_, b, form := w.calls()
+		return func() string { return letIn(b.Follow(b.Submit(form, "answer", "allow"))) }
+	}},
+	{"call", grant.RedeemBackchannel, "200", func(w *gateWorld) func() string {
+		c, b, form := w.calls()
+		if got := letIn(b.Follow(b.Submit(form, "answer", "allow"))); got != "in" {
+			w.t.Fatalf("the client that called is %s", got)
+		}
+		return func() string { return answered(c.poll()) }
+	}},
+	{"exchange", grant.ExchangeToken, "200", func(w *gateWorld) func() string {
+		token := w.obtain().AccessToken
+		return func() string { return answered(w.exchanged(token)) }
+	}},
+	{"…in-session", grant.ExchangeToken, "200", func(w *gateWorld) func() string {
+		token := w.obtain(bound...).AccessToken
+		return func() string { return answered(w.exchanged(token)) }
+	}},
 }
 
 // administers says what the administrators' API answers to a token.
@@ -260,12 +280,29 @@ func (w *gateWorld) waits() (*waiting, *workertest.Browser, workertest.Form) {
 	return d, b, enter(w.t, b, d.Page, d.UserCode).Form(w.t, "allow")
 }
 
-// letIn says what has become of a device.
+// calls is a client that has called for somebody by the back channel, and the question
+// whether it may be let in.
+func (w *gateWorld) calls() (*called, *workertest.Browser, workertest.Form) {
+	w.t.Helper()
+	c := callFor(w.t, w.s, "app", "scope", gateScopes, "login_hint", w.ids("users")[0])
+	b := w.someone()
+	waiting, err := w.s.Tenant.RequestsFor(w.ctx(), w.ids("users")[0], "", 1, w.now())
+	w.must(err)
+	return c, b, b.Follow(b.Post("/approvals", url.Values{"request": {waiting[0].ID}})).Form(w.t, "allow")
+}
+
+// exchanged exchanges a token of the client's own for one that its peer takes.
+func (w *gateWorld) exchanged(token string) workertest.Tokens {
+	w.t.Helper()
+	return w.app.Token("grant_type", exchange, "subject_token", token, "subject_token_type", "urn:ietf:params:oauth:token-type:access_token", "audience", "peer")
+}
+
+// letIn says what has become of a device, or of a client that has called.
 func letIn(a *workertest.Answer) string {
 	switch {
-	case strings.Contains(a.Body, "The device is in"):
+	case strings.Contains(a.Body, "The device is in"), strings.Contains(a.Body, "You have allowed it"):
 		return "in"
-	case strings.Contains(a.Body, "turned away"):
+	case strings.Contains(a.Body, "turned away"), strings.Contains(a.Body, "You have refused"):
 		return "out"
 	default:
 		return came(a)

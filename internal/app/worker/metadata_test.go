@@ -36,7 +36,7 @@ func list(t testing.TB, doc map[string]any, name string) []string {
 
 // 1.E 76: what the metadata lists is there, and what it does not list is not.
 func TestTheMetadataTellsTheTruth(t *testing.T) {
-	s := workertest.Start(t, workertest.Options{Clients: deviceClients})
+	s := workertest.Start(t, workertest.Options{Clients: deviceClients + callingClients})
 	a := get(t, s, route.Discovery)
 	doc := jsonOf(t, a)
 	if other := get(t, s, route.OAuthMetadata); other.Body != a.Body {
@@ -68,6 +68,9 @@ func TestTheMetadataTellsTheTruth(t *testing.T) {
 			},
 			"device_authorization_endpoint": func(address string) int {
 				return s.Client(t, "tv").Send(address, values("scope", "openid")).Status
+			},
+			"backchannel_authentication_endpoint": func(address string) int {
+				return s.Client(t, "caller").Send(address, callForm("login_hint", "ann")).Status
 			},
 			"end_session_endpoint": func(address string) int { return s.Browser(t).Get(address).Status },
 		}

@@ -16,6 +16,7 @@ func (w *Worker) offer(types []token.Grant) client.Offer {
 		AuthMethods:   w.authMethods(),
 		SubjectTypes:  []client.SubjectType{client.SubjectPublic},
 		Signing:       signing(w.settings),
+		Backchannel:   []string{oauth.DeliveryPoll, oauth.DeliveryPing},
 		Requests:      client.ObjectAlgs(),
 		DetailsTypes:  w.settings.AuthorizationDetailsTypes,
 	}

@@ -25,7 +25,7 @@ const OperatorUsers = `
 - {id: fay, username: fay, password_hash: "` + PasswordHash + `"}
 `
 
-const adminScopes = `"dex:users:read", "dex:groups:read", "dex:clients:read", "dex:connectors:read", "dex:tenants:read", "dex:keys:read", "dex:sessions:read", "dex:audit:read", "dex:traces:read", "dex:system:read", "dex:users:write", "dex:groups:write", "dex:clients:write", "dex:connectors:write", "dex:tenants:write", "dex:keys:write", "dex:sessions:write", "dex:system:write", "dex:links:write"`
+const adminScopes = `"dex:users:read", "dex:groups:read", "dex:clients:read", "dex:connectors:read", "dex:tenants:read", "dex:keys:read", "dex:sessions:read", "dex:audit:read", "dex:traces:read", "dex:system:read", "dex:users:write", "dex:groups:write", "dex:clients:write", "dex:connectors:write", "dex:tenants:write", "dex:keys:write", "dex:sessions:write", "dex:system:write", "dex:links:write", "dex:approvals:write"`
 
 // AllScopes are what an operator asks for who wants everything.
 var AllScopes = "openid " + strings.NewReplacer(`"`, "", ",", "").Replace(adminScopes)

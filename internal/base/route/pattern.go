@@ -6,7 +6,7 @@ import "strings"
 const Other = "other"
 
 var patterns = []string{
-	Home, Discovery, OAuthMetadata, Keys, Authorize, Consent, Login, LoginConnector, Callback, Device, Token, DeviceRequest,
+	Home, Discovery, OAuthMetadata, Keys, Authorize, Consent, Login, LoginConnector, Callback, Device, Token, DeviceRequest, Approvals, Backchannel,
 	Userinfo, Register, RegisterClient, WebFinger, ProtectedUser, Revoke, Introspect, Logout, LogoutConfirm, LogoutDone, CheckSession, Static, AccountPassword,
 }
 

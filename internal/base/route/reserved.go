@@ -7,7 +7,7 @@ import (
 
 // all are the routes of the public server.
 var all = []string{
-	Discovery, Keys, Authorize, Consent, Login, Callback, Device, Token, PushRequest, DeviceRequest, Userinfo, Register, Revoke, Introspect,
+	Discovery, Keys, Authorize, Consent, Login, Callback, Device, Token, PushRequest, DeviceRequest, Approvals, Backchannel, Userinfo, Register, Revoke, Introspect,
 	Logout, CheckSession, AccountPassword, Static, Live, Ready,
 }
 
@@ -24,7 +24,7 @@ func Reserved(part string) bool {
 }
 
 // forClients are the routes that clients come to by themselves, without a browser.
-var forClients = []string{Token, PushRequest, DeviceRequest, Userinfo, Revoke, Introspect}
+var forClients = []string{Token, PushRequest, DeviceRequest, Backchannel, Userinfo, Revoke, Introspect}
 
 // IsForClients reports whether a route is one that clients come to by themselves.
 func IsForClients(r string) bool { return slices.Contains(forClients, r) }

@@ -33,4 +33,6 @@ const (
 	Static          = "/static/"
 	Live            = "/livez"
 	Ready           = "/readyz"
+	Approvals       = "/approvals" // what waits for the word of whoever is signed in
+	Backchannel     = "/backchannel_authentication"
 )

@@ -19,16 +19,17 @@ type Value string
 // The prefixes of everything that we hand out, so that a leaked secret can be
 // recognised wherever it turns up, and none can be used in the place of another.
 const (
-	CodePrefix     = "dxc_" // authorization code
-	RefreshPrefix  = "dxr_" // refresh token
-	SessionPrefix  = "dxs_" // session cookie
-	ClientPrefix   = "dxk_" // client secret
-	FoundingPrefix = "dxb_" // makes the first administrator
-	DevicePrefix   = "dxd_" // device code
-	LinkPrefix     = "dxl_" // link to choose a password by
-	InitialPrefix  = "dxi_" // initial access token, to register clients
-	EnrolPrefix    = "dxe_" // registration access token, a client's own
-	PushedPrefix   = "dxp_" // handle of a pushed authorization request
+	CodePrefix        = "dxc_" // authorization code
+	RefreshPrefix     = "dxr_" // refresh token
+	SessionPrefix     = "dxs_" // session cookie
+	ClientPrefix      = "dxk_" // client secret
+	FoundingPrefix    = "dxb_" // makes the first administrator
+	DevicePrefix      = "dxd_" // device code
+	BackchannelPrefix = "dxq_" // auth_req_id of a request by the back channel
+	LinkPrefix        = "dxl_" // link to choose a password by
+	InitialPrefix     = "dxi_" // initial access token, to register clients
+	EnrolPrefix       = "dxe_" // registration access token, a client's own
+	PushedPrefix      = "dxp_" // handle of a pushed authorization request
 )
 
 // randomLength is the length of what follows the prefix: two texts of 26 base32

@@ -161,6 +161,7 @@ const (
 	ClientCredentials = oauth.GrantClientCredentials
 	DeviceCode        = oauth.GrantDeviceCode
 	CIBA              = oauth.GrantCIBA
+	TokenExchange     = oauth.GrantTokenExchange
 )
 
 // AddSecret gives the client one more secret. It is kept as a hash, unless the client

@@ -13,6 +13,7 @@ import (
 	"dex/internal/domain/client"
 	"dex/internal/domain/credential"
 	"dex/internal/domain/user"
+	"dex/internal/protocol/oauth"
 )
 
 // Addressee is whom a client asks for by name that has no browser with the person in it,
@@ -95,6 +96,11 @@ func (a Answerer) Case(ctx context.Context, c client.Client, d Device, methods [
 			ID: NewID(), ClientID: c.ID, UserID: d.For.UserID, ConnectorID: d.For.ConnectorID, Subject: d.For.Subject,
 			Scopes: d.Scopes, AuthTime: now, Methods: methods, IssuedAt: now, SupportCode: d.SupportCode,
 		},
+	}
+	for _, s := range d.Scopes {
+		if id, ok := oauth.CrossClientAudience(s); ok && id != c.ID {
+			whole.Authorization.Audience = append(whole.Authorization.Audience, id)
+		}
 	}
 	if u.ID != d.For.UserID { // the identity is another account's by now
 		whole.User, whole.Identity = nil, nil

@@ -36,6 +36,7 @@ const (
 	ApproveBackchannel                 // a person lets a client in that has asked for them, CIBA
 	RedeemBackchannel                  // the token endpoint exchanges what it asked by
 	IssueTokens                        // the authorization endpoint answers with tokens
+	ExchangeToken                      // the token endpoint exchanges somebody's token for another
 	pathEnd
 )
 
@@ -44,7 +45,7 @@ var pathNames = [...]string{
 	"introspect a client's own token",
 	"administer", "administer by a client's own token", "approve a device", "redeem a device's code",
 	"approve a request by the back channel", "redeem a request by the back channel",
-	"issue tokens",
+	"issue tokens", "exchange a token",
 }
 
 // String returns the path's name, for traces.
@@ -74,9 +75,9 @@ var (
 	ofItself   = on(ActForItself, IntrospectOwn, AdministerOwn)
 	ofPerson   = everywhere &^ ofItself                    // somebody's account is concerned
 	ofClient   = ofPerson &^ on(OpenSession, ReuseSession) // … and a client gets something of it
-	afterCode  = on(RedeemCode, RedeemDevice, RedeemBackchannel, Refresh, Userinfo, Introspect, Administer)
+	afterCode  = on(RedeemCode, RedeemDevice, RedeemBackchannel, ExchangeToken, Refresh, Userinfo, Introspect, Administer)
 	answering  = on(IssueCode, IssueTokens) // the authorization endpoint
-	minting    = answering | on(RedeemCode, Refresh, ActForItself, ApproveDevice, RedeemDevice, ApproveBackchannel, RedeemBackchannel)
+	minting    = answering | on(RedeemCode, Refresh, ActForItself, ExchangeToken, ApproveDevice, RedeemDevice, ApproveBackchannel, RedeemBackchannel)
 	// What is begun in a session ends in it, even if what comes of it does not.
 	boundToSession = answering | on(ReuseSession, RedeemCode, ApproveDevice, RedeemDevice, ApproveBackchannel, RedeemBackchannel)
 	// These are of a browser. Of the others some are of nobody's: an authorization that
@@ -209,7 +210,7 @@ var checks = []check{
 		return (!c.Client.Trusted || !answering.has(c.Path)) && len(c.Authorization.Scopes.Without(c.Consent)) > 0
 	}},
 	{GrantRevoked, afterCode, func(c *Case) bool { return !c.RevokedAt.IsZero() }},
-	{TokenRevoked, presented, func(c *Case) bool { return c.TokenRevoked }},
+	{TokenRevoked, presented | on(ExchangeToken), func(c *Case) bool { return c.TokenRevoked }},
 }
 
 var grantTypeOf = map[Path]string{
@@ -225,6 +226,7 @@ var grantTypeOf = map[Path]string{
 	ApproveBackchannel: client.CIBA,
 	RedeemBackchannel:  client.CIBA,
 	IssueTokens:        client.Implicit,
+	ExchangeToken:      client.TokenExchange,
 }
 
 // since is when what is presented came to be.

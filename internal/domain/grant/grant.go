@@ -32,6 +32,9 @@ type Authorization struct {
 	IssuedAt    time.Time
 	SupportCode string // of the attempt it came from
 	Terms       Terms
+	// Until is when what comes of it ends at the latest; zero if nothing but its own time
+	// ends it. It is not kept.
+	Until time.Time
 }
 
 // Terms is what few authorizations say. The zero value is usual, and nothing is kept

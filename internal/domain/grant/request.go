@@ -37,6 +37,16 @@ type Waits struct {
 	RemoteAddr string    `json:"r,omitempty"`
 	UserAgent  string    `json:"u,omitempty"`
 	Since      time.Time `json:"t"`
+	Called     bool      `json:"n,omitempty"` // it has asked for this person, by the back channel
+	Message    string    `json:"m,omitempty"` // that both screens show
+}
+
+// Approval is the path by which it is let in.
+func (w *Waits) Approval() Path {
+	if w.Called {
+		return ApproveBackchannel
+	}
+	return ApproveDevice
 }
 
 // Answer is what the steps have established. Each step fills in its own fields

@@ -39,7 +39,7 @@ type Mint struct {
 // Tokens makes the access token, and the ID token if openid was granted, that a
 // permit entitles to. The profile is nil when a client acts for itself.
 func (m *Mint) Tokens(p grant.Permit, c client.Client, profile *user.Profile, now time.Time) (oauth.TokenResponse, error) {
-	a, err := p.For(grant.RedeemCode, grant.RedeemDevice, grant.Refresh, grant.ActForItself)
+	a, err := p.For(grant.RedeemCode, grant.RedeemDevice, grant.RedeemBackchannel, grant.ExchangeToken, grant.Refresh, grant.ActForItself)
 	if err != nil {
 		return oauth.TokenResponse{}, err
 	}
@@ -65,6 +65,9 @@ func (m *Mint) access(a grant.Authorization, c client.Client, now time.Time) (oa
 	ttl := m.Lifetimes.AccessToken
 	if c.AccessTTL > 0 {
 		ttl = c.AccessTTL
+	}
+	if !a.Until.IsZero() {
+		ttl = min(ttl, a.Until.Sub(now))
 	}
 	access, err := m.Signer.Sign(AccessTokenAlg, jose.TypeAccessToken, m.accessClaims(a, now, ttl))
 	if err != nil {
@@ -111,6 +114,7 @@ func (m *Mint) accessClaims(a grant.Authorization, now time.Time, ttl time.Durat
 
 		Confirmation: a.Terms.Binding,
 		Details:      a.Terms.Details,
+		Actor:        a.Terms.Actor,
 	}
 	if a.UserID != "" {
 		claims.AuthTime, claims.ACR, claims.AMR = jose.DateOf(a.AuthTime), credential.Class(a.Methods), references(a.Methods)
@@ -147,7 +151,6 @@ func (m *Mint) idClaims(a grant.Authorization, c client.Client, p user.Profile, 
 		"auth_time": a.AuthTime.Unix(),
 		"acr":       cmp.Or(credential.Met(a.Methods, a.Terms.ACR), credential.Class(a.Methods)),
 		"amr":       references(a.Methods),
-		"sid":       session.SID(a.SessionID, c.ID),
 	})
 	for name, value := range map[string]string{"at_hash": b.access, "c_hash": b.code, "s_hash": b.state} {
 		if value != "" {
@@ -155,6 +158,9 @@ func (m *Mint) idClaims(a grant.Authorization, c client.Client, p user.Profile, 
 		}
 	}
 	claims.text("nonce", a.Nonce)
+	if a.SessionID != "" { // else nobody's browser took part
+		claims["sid"] = session.SID(a.SessionID, c.ID)
+	}
 	if len(a.Audience) > 0 {
 		claims["aud"] = slices.Compact(append([]string{c.ID}, a.Audience...))
 		claims["azp"] = c.ID

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"dex/internal/domain/grant"
 	"dex/internal/protocol/jose"
 	"dex/internal/protocol/oauth"
 )
@@ -21,6 +22,7 @@ type AccessClaims struct {
 	AuthTime jose.NumericDate `json:"auth_time,omitempty"`
 	ACR      string           `json:"acr,omitempty"`
 	AMR      []string         `json:"amr,omitempty"`
+	Actor    *grant.Actor     `json:"act,omitempty"` // who acts on the subject's behalf
 	// Confirmation is the key whose holder alone may use it, RFC 7800 section 3.1.
 	Confirmation oauth.Binding `json:"cnf,omitzero"`
 	Details      oauth.Details `json:"authorization_details,omitempty"` // RFC 9396, section 9.1

@@ -59,6 +59,10 @@ func Write(n Noun) string { return prefix + string(n) + ":write" }
 // able to change anything else of them.
 const Links = prefix + "links:write"
 
+// Approvals is the scope to answer in the name of people what applications ask them by
+// the back channel: it is for the program that asks them, on a device of theirs.
+const Approvals = prefix + "approvals:write"
+
 // IsAdministrative reports whether a scope is one of the administrators' API.
 func IsAdministrative(scope string) bool { return strings.HasPrefix(scope, prefix) }
 
@@ -83,7 +87,7 @@ func All() oauth.Scopes {
 			all = append(all, Write(n))
 		}
 	}
-	return append(all, Links)
+	return append(all, Links, Approvals)
 }
 
 func reads(nouns ...Noun) oauth.Scopes {

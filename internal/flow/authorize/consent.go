@@ -57,7 +57,7 @@ func (h *Handler) ask(w http.ResponseWriter, r *http.Request) error {
 	}
 	page := h.consentPage(r, mine, c, known)
 	if req.Device != nil {
-		return h.Pages.Render(w, r, web.View{Page: page.about(*req.Device, h.Clock.Now())})
+		return h.Pages.Render(w, r, web.View{Page: page.waiting(*req.Device, h.Clock.Now())})
 	}
 	return h.Pages.Render(w, r, web.View{Page: page, Locales: req.Asked.UILocales, LeadsOut: true, Logo: c.LogoURL != ""})
 }

@@ -224,7 +224,7 @@ func (h *Handler) again(w http.ResponseWriter, r *http.Request, id string) error
 	}
 	h.Jar.Drop(w, r, id)
 	if old.Device != nil { // which has to show another code
-		return httpx.SeeOther(w, r, h.Base+route.Device)
+		return httpx.SeeOther(w, r, h.Base+startOf(old))
 	}
 	now := h.Clock.Now()
 	if now.Sub(old.StartedAt) > longestAgain {

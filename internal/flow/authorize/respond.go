@@ -158,7 +158,7 @@ func (h *Handler) watch(w http.ResponseWriter, req grant.Request, sessionID stri
 // and tokens both.
 func pathsOf(req grant.Request) []grant.Path {
 	if req.Device != nil {
-		return []grant.Path{grant.ApproveDevice}
+		return []grant.Path{req.Device.Approval()}
 	}
 	var paths []grant.Path
 	if req.Asked.ResponseType.Code() {

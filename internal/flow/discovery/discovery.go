@@ -140,11 +140,16 @@ func (h *Handler) metadata() oauth.Metadata {
 	if slices.Contains(h.Offer.GrantTypes, client.DeviceCode) {
 		device = h.Issuer + route.DeviceRequest
 	}
+	backchannel := ""
+	if slices.Contains(h.Offer.GrantTypes, client.CIBA) {
+		backchannel = h.Issuer + route.Backchannel
+	}
 	frame := ""
 	if h.Watched {
 		frame = h.Issuer + route.CheckSession
 	}
 	return oauth.Metadata{
+		BackchannelEndpoint:       backchannel,
 		DeviceEndpoint:            device,
 		PushedRequestEndpoint:     h.Issuer + route.PushRequest,
 		Issuer:                    h.Issuer,

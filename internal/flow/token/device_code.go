@@ -40,23 +40,39 @@ func (g DeviceCode) Redeem(ctx context.Context, c client.Client, req oauth.Token
 	if !req.DeviceCode.Is(secret.DevicePrefix) {
 		return Entitlement{}, invalidGrant(errors.New("this is no device code of ours"))
 	}
-	now := g.Clock.Now()
-	standing, err := g.Devices.PollDevice(ctx, req.DeviceCode.Hash(), c.ID, now)
+	return waited{g.Devices, g.Grants, g.Desk, g.Lifetimes, g.Clock, grant.RedeemDevice, standings}.redeem(ctx, c, req, req.DeviceCode)
+}
+
+// waited serves whoever has waited for a person to answer: the device that shows a code,
+// and the client that has called.
+type waited struct {
+	devices   grant.DeviceStore
+	grants    grant.Store
+	desk      grant.Desk
+	lifetimes tenant.Lifetimes
+	clock     clock.Clock
+	path      grant.Path
+	told      map[grant.Standing]*oauth.Error
+}
+
+func (g waited) redeem(ctx context.Context, c client.Client, req oauth.TokenRequest, code secret.Value) (Entitlement, error) {
+	now := g.clock.Now()
+	standing, err := g.devices.PollDevice(ctx, code.Hash(), c.ID, now)
 	if err != nil {
 		return Entitlement{}, err
 	}
 	if standing != grant.Approved {
-		return Entitlement{}, standings[standing]
+		return Entitlement{}, g.told[standing]
 	}
-	known, outcome, err := g.Grants.Redeem(ctx, grant.Proof{
-		Hash: req.DeviceCode.Hash(), ClientID: c.ID, BoundTo: req.Binding.JKT, Holder: proof.Holder(c, req.Binding),
-	}, newFamily(g.Lifetimes, now), now)
+	known, outcome, err := g.grants.Redeem(ctx, grant.Proof{
+		Hash: code.Hash(), ClientID: c.ID, BoundTo: req.Binding.JKT, Holder: proof.Holder(c, req.Binding),
+	}, newFamily(g.lifetimes, now), now)
 	if err != nil {
 		return Entitlement{}, err
 	}
 	if outcome != grant.Redeemed {
 		return Entitlement{}, invalidGrant(failures[outcome])
 	}
-	permit, err := g.Desk.Decide(ctx, known.Case(grant.RedeemDevice, c))
-	return begin(ctx, g.Grants, known, permit, err, now)
+	permit, err := g.desk.Decide(ctx, known.Case(g.path, c))
+	return begin(ctx, g.grants, known, permit, err, now)
 }

@@ -65,8 +65,16 @@ func (h *Handler) worth(ctx context.Context, asks client.Client, token secret.Va
 		Active: true, TokenType: claims.Confirmation.TokenType(), Confirmation: claims.Confirmation, Details: claims.Details,
 		Issuer: claims.Issuer, Subject: claims.Subject, Audience: claims.Audience, ClientID: claims.ClientID,
 		Scope: claims.Scope, ID: claims.ID, Expiry: claims.Expiry, IssuedAt: claims.IssuedAt,
-		AuthTime: claims.AuthTime, ACR: claims.ACR,
+		AuthTime: claims.AuthTime, ACR: claims.ACR, Actor: acting(claims.Actor),
 	}, nil
+}
+
+// acting is who acts on the subject's behalf, as it is told; nothing if nobody does.
+func acting(a *grant.Actor) any {
+	if a == nil {
+		return nil
+	}
+	return a
 }
 
 // stands reports whether what an access token was issued for still stands.

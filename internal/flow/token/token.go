@@ -12,6 +12,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"dex/internal/base/clock"
 	"dex/internal/base/fault"
@@ -46,8 +47,12 @@ type Handler struct {
 	Clock       clock.Clock
 	Types       []Grant // the grant types that are served
 	Devices     grant.DeviceStore
-	UserCodes   *seal.MACKey // what people type is kept as a MAC
-	Meter       measure.Meter
+	Users       user.Store
+	// Subject returns the account that an ID token of ours was about which the client was
+	// given, expired or not.
+	Subject   func(idToken string, c client.Client) (subject string, ok bool)
+	UserCodes *seal.MACKey // what people type is kept as a MAC
+	Meter     measure.Meter
 }
 
 // Grant turns one kind of proof into what the client is entitled to.
@@ -65,12 +70,14 @@ type Entitlement struct {
 	Permit  grant.Permit
 	Profile *user.Profile     // of the person; nil if the client acts for itself
 	Refresh mint.RefreshToken // the refresh token that goes with it; its zero value is none
+	Issued  string            // the type of the token that is given, where the client has to be told
 }
 
 // Routes adds the flow to a mux.
 func (h *Handler) Routes(mux *http.ServeMux) {
 	mux.Handle("POST "+route.Token, h.endpoint(h.serve))
 	mux.Handle("POST "+route.DeviceRequest, h.endpoint(h.device))
+	mux.Handle("POST "+route.Backchannel, h.endpoint(h.backchannel))
 	mux.Handle("POST "+route.Introspect, h.endpoint(h.introspect))
 	mux.Handle("POST "+route.Revoke, h.endpoint(h.revoke))
 	for _, path := range []string{route.Token, route.Revoke, route.PushRequest} {
@@ -173,6 +180,7 @@ func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, a *asked) err
 	if err != nil {
 		return err
 	}
+	answer.IssuedType = e.Issued
 	if e.Refresh.Generation > 0 {
 		answer.RefreshToken = string(h.Refresh.Token(e.Refresh))
 	}
@@ -269,6 +277,8 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="dex"`)
 	case told.Code == oauth.TemporarilyUnavailable:
 		w.Header().Set("Retry-After", "1")
+	case told.Code == oauth.AccessDenied && strings.HasSuffix(r.URL.Path, route.Backchannel):
+		status = http.StatusForbidden // CIBA section 13; where a token is asked for it is not
 	case errors.Is(err, httpx.ErrTooLarge), errors.Is(err, httpx.ErrContentType):
 		status = httpx.Status(err)
 	}

@@ -3,6 +3,7 @@ package oauth
 import (
 	"math"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -72,6 +73,15 @@ func ParseBackchannelRequest(params url.Values) (BackchannelRequest, error) {
 		f.fail(Errorf(InvalidRequest, "The client_notification_token cannot stand in an Authorization header."))
 	}
 	return r, f.done()
+}
+
+// UnsignedBackchannel reports whether a form says by itself what a signed request has to
+// say: all of it stands within, or all of it without (CIBA, section 7.1.1).
+func UnsignedBackchannel(form url.Values) bool {
+	return slices.ContainsFunc([]string{
+		"scope", "client_notification_token", "acr_values", "login_hint_token", "id_token_hint", "login_hint", "binding_message",
+		"user_code", "requested_expiry",
+	}, form.Has)
 }
 
 // bindingMessage reads what two screens show. Somebody compares it by eye, so that it

@@ -19,6 +19,7 @@ type Metadata struct {
 	RevocationEndpoint    string `json:"revocation_endpoint,omitempty"`
 	IntrospectionEndpoint string `json:"introspection_endpoint,omitempty"`
 	EndSessionEndpoint    string `json:"end_session_endpoint,omitempty"`
+	BackchannelEndpoint   string `json:"backchannel_authentication_endpoint,omitempty"`   // CIBA, section 4
 	DeviceEndpoint        string `json:"device_authorization_endpoint,omitempty"`         // RFC 8628, section 4
 	PushedRequestEndpoint string `json:"pushed_authorization_request_endpoint,omitempty"` // RFC 9126, section 5
 
@@ -66,6 +67,8 @@ type Metadata struct {
 	FrontchannelLogoutSession bool `json:"frontchannel_logout_session_supported,omitempty"`
 	BackchannelLogout         bool `json:"backchannel_logout_supported,omitempty"`
 	BackchannelLogoutSession  bool `json:"backchannel_logout_session_supported,omitempty"`
+
+	BackchannelUserCodeSupported bool `json:"backchannel_user_code_parameter_supported"` // CIBA, section 4
 
 	ResponseIssSupported bool `json:"authorization_response_iss_parameter_supported"` // RFC 9207, section 3
 }

@@ -30,7 +30,7 @@ func TestMetadataHasOnlyMembersThatTheSuiteKnows(t *testing.T) {
 		}
 	}
 	data, err := json.Marshal(Metadata{Issuer: "https://id", Supported: map[string][]string{"b": {"2"}, "a": {"1"}}})
-	want := `{"issuer":"https://id","claims_parameter_supported":false,"request_parameter_supported":false,"request_uri_parameter_supported":false,"authorization_response_iss_parameter_supported":false,"a":["1"],"b":["2"]}`
+	want := `{"issuer":"https://id","claims_parameter_supported":false,"request_parameter_supported":false,"request_uri_parameter_supported":false,"backchannel_user_code_parameter_supported":false,"authorization_response_iss_parameter_supported":false,"a":["1"],"b":["2"]}`
 	if err != nil || string(data) != want {
 		t.Errorf("%s, error %v", data, err)
 	}

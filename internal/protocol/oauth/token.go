@@ -29,6 +29,7 @@ type TokenRequest struct {
 	RefreshToken secret.Value
 	DeviceCode   secret.Value
 	AuthReqID    secret.Value
+	Exchange     Exchange
 	Scopes       Scopes
 	Resources    []string // that the access token shall be for, RFC 8707
 	ScopesGiven  bool     // if not, the client leaves it to what it was granted
@@ -64,6 +65,9 @@ func ParseTokenRequest(body url.Values) (TokenRequest, error) {
 		f.missing("device_code")
 	case r.GrantType == GrantCIBA && r.AuthReqID == "":
 		f.missing("auth_req_id")
+	case r.GrantType == GrantTokenExchange:
+		e, err := ParseExchange(body)
+		r.Exchange = take(f, e, err)
 	}
 	return r, f.done()
 }
@@ -103,6 +107,7 @@ type TokenResponse struct {
 	Scope        string  `json:"scope,omitempty"`
 	IDToken      string  `json:"id_token,omitempty"`
 	Details      Details `json:"authorization_details,omitempty"` // RFC 9396, section 7
+	IssuedType   string  `json:"issued_token_type,omitempty"`     // RFC 8693, section 2.2.1
 }
 
 // Format keeps the tokens out of everything that is printed.
@@ -129,6 +134,7 @@ type IntrospectionResponse struct {
 	SessionID string           `json:"sid,omitempty"`
 	AuthTime  jose.NumericDate `json:"auth_time,omitempty"`
 	ACR       string           `json:"acr,omitempty"`
+	Actor     any              `json:"act,omitempty"` // RFC 8693, section 4.1
 	// Confirmation is the key that its presenter has to prove (RFC 9449, section 6.2;
 	// RFC 8705, section 3.2).
 	Confirmation Binding `json:"cnf,omitzero"`
