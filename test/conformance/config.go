@@ -350,6 +350,7 @@ func (s Setup) fapiClient(p Plan, i int) object {
 		c["profile"] = "fapi1"
 		if p.Variant["fapi_response_mode"] != "jarm" {
 			c["response_types"] = list{"code id_token"}
+			c["grant_types"] = list{"authorization_code", "implicit", "refresh_token"}
 		}
 		c["require_par"] = p.Variant["fapi_auth_request_method"] == "pushed"
 	case ciba:

@@ -123,7 +123,7 @@ func fapi1Plans() []Plan {
 
 func cibaPlans() []Plan {
 	return each(ciba, "fapi-ciba-id1-test-plan", is("client_auth_type", clientAuths...), is("ciba_mode", "poll", "ping"),
-		is("client_registration", registrations...), is("fapi_ciba_profile", "plain_fapi"))
+		is("client_registration", "static_client"), is("fapi_ciba_profile", "plain_fapi"))
 }
 
 func relyingPlans() []Plan {

@@ -169,13 +169,16 @@ func prepare(ctx context.Context, a arguments, dir string, plans []conformance.P
 	}
 	d := conformance.Dex{
 		Listen: fmt.Sprintf(":%d", a.port), MTLSListen: fmt.Sprintf(":%d", a.port+1), Database: "sqlite:" + filepath.Join(dir, "dex.db"),
-		CertFile: filepath.Join(dir, "tls.crt"), KeyFile: filepath.Join(dir, "tls.key"), SuiteCAFile: filepath.Join(dir, "suite.crt"), PasswordHash: hash,
+		CertFile: filepath.Join(dir, "tls.crt"), KeyFile: filepath.Join(dir, "tls.key"), SuiteCAFile: filepath.Join(dir, "suite.crt"), ClientsCAFile: filepath.Join(dir, "clients.crt"), PasswordHash: hash,
 	}
 	settings, err := l.setup.Settings(d, plans)
 	if err != nil {
 		return nil, err
 	}
-	for name, text := range map[string]string{"tls.crt": server.Chain, "tls.key": server.Key, "suite.crt": authorities, "dex.yaml": string(settings)} {
+	clients := l.setup.Certificates[0].Chain + l.setup.Certificates[1].Chain
+	for name, text := range map[string]string{
+		"clients.crt": clients, "tls.crt": server.Chain, "tls.key": server.Key, "suite.crt": authorities, "dex.yaml": string(settings),
+	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			return nil, err
 		}
