@@ -61,8 +61,9 @@ func TestEveryAnswerSaysWhoGivesIt(t *testing.T) {
 		"a scope":         {[]string{"scope", "unicorns"}, "invalid_scope"},
 		"a response type": {[]string{"response_type", "token"}, "unsupported_response_type"},
 		"a prompt":        {[]string{"prompt", "dance"}, "invalid_request"},
-		"a request":       {[]string{"request", "e30.e30."}, "request_not_supported"},
-		"a request_uri":   {[]string{"request_uri", "https://a.example/r"}, "request_uri_not_supported"},
+		"a request":       {[]string{"request", "e30.e30."}, "invalid_request_object"},
+		"a request_uri":   {[]string{"request_uri", "https://a.example/r"}, "invalid_request_uri"},
+		"a resource":      {[]string{"resource", "https://api.example"}, "invalid_target"},
 		"a registration":  {[]string{"registration", "{}"}, "registration_not_supported"},
 		"a cross client":  {[]string{"scope", "openid audience:server:client_id:app"}, "invalid_scope"},
 	} {
@@ -336,7 +337,7 @@ func TestWhatTheClientWishesOfThePerson(t *testing.T) {
 	t.Run("2.3.1 wishes that cannot be met are no errors", func(t *testing.T) {
 		for name, value := range map[string]string{
 			"ui_locales": "xx-YY tlh de", "claims_locales": "se", "login_hint": "nobody@example.com", "display": "popup", "acr_values": "urn:mace:incommon:iap:silver 1 2",
-			"id_token_hint": "not.a.token", "unicorn": "1", "claims": `{"userinfo":{"name":{"essential":true}}}`, "resource": "https://api.example",
+			"id_token_hint": "not.a.token", "unicorn": "1", "claims": `{"userinfo":{"name":{"essential":true}}}`,
 		} {
 			b := s.Browser(t)
 			a := b.SignIn(b.Get(app.Authorize(name, value)), "ann", workertest.Password)
