@@ -27,6 +27,7 @@ type Client struct {
 
 	Key   crypto.Signer // with which it proves each of its requests by DPoP; nil if it does not
 	Nonce string        // that its proofs hold
+	Signs bool          // it proves itself with [AssertionKey], as the client "jwt" does
 }
 
 // Client returns a client of [BaseConfig] by its id.
@@ -145,7 +146,7 @@ func Claims(t testing.TB, token string) map[string]any {
 func (c *Client) Send(path string, form url.Values) *Answer {
 	c.t.Helper()
 	switch {
-	case c.ID == "jwt":
+	case c.ID == "jwt", c.Signs:
 		form.Set("client_assertion_type", oauth.AssertionTypeJWT)
 		form.Set("client_assertion", c.Assertion(nil))
 	case c.ID == "shared":

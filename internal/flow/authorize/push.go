@@ -29,6 +29,9 @@ func (h *Handler) Push(w http.ResponseWriter, r *http.Request, c client.Client, 
 	}
 	form.Set("client_id", c.ID) // which it may have left to its assertion
 	asked, by, wrong := h.read(r.Context(), form)
+	if told, ok := errors.AsType[*oauth.Error](wrong); ok {
+		return told // whoever asks hears it, and no browser does
+	}
 	c, err := h.client(r.Context(), asked, wrong)
 	if err != nil {
 		return err

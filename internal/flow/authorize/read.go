@@ -1,6 +1,7 @@
 package authorize
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,12 +35,13 @@ func (h *Handler) read(ctx context.Context, params url.Values) (oauth.Authorizat
 }
 
 // orElse returns what is wrong with where an answer goes, if something is, else what
-// is wrong with how the request came, else what is wrong with the request.
+// is wrong with how the request came, else what is wrong with the request. Where the
+// answer goes nowhere else, it is told how the request came.
 func orElse(err, wrong error) error {
-	if _, person := errors.AsType[*fault.Error](err); person || wrong == nil {
-		return err
+	if _, person := errors.AsType[*fault.Error](err); person && wrong != nil {
+		return errors.Join(err, wrong)
 	}
-	return wrong
+	return cmp.Or(wrong, err)
 }
 
 // unfold reads a request that stands in an object.
