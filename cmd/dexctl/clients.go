@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"dex/internal/admin/apiclient"
+	"dex/internal/admin/declare"
 	"dex/internal/admin/resource"
 	"dex/internal/app/ctl"
 )
@@ -33,17 +34,8 @@ func (t *tool) clients() *cobra.Command {
 			{title: "GRANT TYPES", of: func(c resource.Client) string { return strings.Join(c.Declared.GrantTypes, " ") }, wide: true},
 			{title: "SECRETS", of: func(c resource.Client) string { return times(len(c.SecretNotes)) }, wide: true},
 		},
-		filters: configuredFilters(),
-		fields: []field{
-			{flag: "id", member: "id", usage: "the client_id"},
-			{flag: "name", member: "name", usage: "what people know it as"},
-			{flag: "redirect-uri", member: "redirect_uris", usage: "where a browser may be sent back to", kind: list},
-			{flag: "public", member: "public", usage: "it cannot keep a secret", kind: truth},
-			{flag: "native", member: "native", usage: "it runs on people's own devices", kind: truth},
-			{flag: "trusted", member: "trusted", usage: "it is your own: nobody is asked for consent", kind: truth},
-			{flag: "grant-type", member: "grant_types", usage: "what it may ask tokens for", kind: list},
-			{flag: "scope", member: "scopes", usage: "the scopes that it may ask for", kind: list},
-		},
+		filters: configuredFilters("registration"),
+		fields:  clientFields(),
 		example: `  dexctl clients create --id grafana --redirect-uri https://grafana.example.com/login/generic_oauth
   dexctl clients create --file client.yaml`,
 		form: without[resource.Client](keptMembers...), once: []string{"secret"},
@@ -63,11 +55,34 @@ func (t *tool) clients() *cobra.Command {
 	return n.command(t)
 }
 
-// configuredFilters are what every part of the configuration is looked for by.
-func configuredFilters() []filter {
+// clientFields are the flags of create: what operators alone say of a client, and all
+// that is known of clients and can be said in a word.
+func clientFields() []field {
+	all := []field{
+		{flag: "id", member: "id", usage: "the client_id"},
+		{flag: "profile", member: "profile", usage: "standard, openid, fapi1 or fapi2"},
+		{flag: "public", member: "public", usage: "it cannot keep a secret", kind: truth},
+		{flag: "trusted", member: "trusted", usage: "it is your own: nobody is asked for consent", kind: truth},
+	}
+	for _, s := range declare.ClientSettings() {
+		f := field{flag: strings.ReplaceAll(s.Name, "_", "-"), member: s.Name, usage: s.Is}
+		switch {
+		case s.List: // one at a time
+			f.flag, f.kind = strings.TrimSuffix(f.flag, "s"), list
+		case s.Truth:
+			f.kind = truth
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// configuredFilters are what every part of the configuration is looked for by. Some are
+// declared in one more way.
+func configuredFilters(more ...string) []filter {
 	return []filter{
 		{flag: "text", query: "text", usage: "only those with this in the id or the name"},
-		{flag: "managed-by", query: "managed_by", usage: "only those that are declared by", values: []string{"file", "apply", "api"}},
+		{flag: "managed-by", query: "managed_by", usage: "only those that are declared by", values: append([]string{"file", "apply", "api"}, more...)},
 		{flag: "state", query: "state", usage: "only those that are", values: []string{"enabled", "disabled"}},
 	}
 }

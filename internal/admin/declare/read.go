@@ -4,6 +4,7 @@ import (
 	"reflect"
 
 	"dex/internal/base/strict"
+	"dex/internal/domain/client"
 )
 
 // Source is a document, and what it is called.
@@ -100,4 +101,31 @@ func hear(data []byte, v any) error {
 	strict.SetDefaults(reflect.ValueOf(v).Elem())
 	d.Decode(data, v)
 	return d.Err()
+}
+
+// Setting is a setting of a client that has one value, or a list of them, each of which
+// is a word: what can be said in a flag.
+type Setting struct {
+	Name, Is    string
+	List, Truth bool
+}
+
+// ClientSettings are those of the table of what is known of clients.
+func ClientSettings() []Setting {
+	types := map[string]reflect.Type{}
+	for field := range reflect.TypeFor[Client]().Fields() {
+		types[field.Tag.Get("yaml")] = field.Type
+	}
+	var all []Setting
+	for _, m := range client.Metadata {
+		t := types[m.Setting]
+		switch {
+		case t == nil:
+		case t.Kind() == reflect.String, t.Kind() == reflect.Bool, t == reflect.TypeFor[*bool]():
+			all = append(all, Setting{Name: m.Setting, Is: m.Is, Truth: t.Kind() != reflect.String})
+		case t == reflect.TypeFor[[]string]():
+			all = append(all, Setting{Name: m.Setting, Is: m.Is, List: true})
+		}
+	}
+	return all
 }

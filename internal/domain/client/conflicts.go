@@ -274,7 +274,7 @@ func (all *conflicts) places(c Client) {
 		{"ciba_notification_endpoint", c.Backchannel.Endpoint, true},
 		{"logo_url", c.LogoURL, true}, {"home_url", c.HomeURL, true}, {"policy_url", c.PolicyURL, true}, {"terms_url", c.TermsURL, true},
 	} {
-		if one.uri != "" && !secure(one.uri) && !(one.local && loopback(one.uri)) {
+		if one.uri != "" && !secure(one.uri) && (!one.local || !loopback(one.uri)) {
 			all.add(one.setting, "must be an https URL")
 		}
 	}

@@ -58,7 +58,6 @@ type document struct {
 	uri string
 
 	mu     sync.Mutex // held by whoever fetches it
-	text   []byte     // nil if it never came
 	at     time.Time  // when it came
 	until  time.Time  // until when it is good
 	tried  time.Time  // when it was asked for last

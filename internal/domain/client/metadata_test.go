@@ -2,6 +2,7 @@ package client
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"reflect"
 	"slices"
@@ -134,7 +135,7 @@ func TestMetadataThatCannotBe(t *testing.T) {
 		{"backchannel_token_delivery_mode", `"push"`}, {"contacts", `{"a":1}`}, {"authorization_details_types", `["other"]`},
 	} {
 		_, err := ReadMetadata(map[string]json.RawMessage{test.name: json.RawMessage(test.raw)}, everything, Client{})
-		found, ok := err.(*Misfit)
+		found, ok := errors.AsType[*Misfit](err)
 		if !ok || found.Name != test.name {
 			t.Errorf("%s: %s: got %v", test.name, test.raw, err)
 		}
@@ -167,7 +168,7 @@ func FuzzReadMetadata(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, raw string) {
 		c, err := ReadMetadata(map[string]json.RawMessage{name: json.RawMessage(raw)}, everything, Client{})
 		if err != nil {
-			if _, ok := err.(*Misfit); !ok {
+			if _, ok := errors.AsType[*Misfit](err); !ok {
 				t.Errorf("%v is no misfit", err)
 			}
 			return
