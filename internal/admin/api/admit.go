@@ -15,6 +15,7 @@ import (
 	"dex/internal/domain/client"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/mint"
+	"dex/internal/domain/proof"
 	"dex/internal/domain/role"
 	"dex/internal/domain/tenant"
 	"dex/internal/protocol/oauth"
@@ -28,6 +29,7 @@ type Realm struct {
 	Clients client.Store
 	Grants  Grants
 	Desk    grant.Desk
+	Proofs  *proof.Desk // of the keys that tokens are bound to
 }
 
 // Grants tells how grants and tokens stand.
@@ -74,13 +76,13 @@ func refusedIf(refused bool, err error) error {
 // whoever returns whom the request's token speaks for, if it counts. It is the one
 // way into the API: the token's signature and time, then all that the gate looks at,
 // read in one statement.
-func (s *Server) whoever(r *http.Request, token, issuer string) (bearer, error) {
+func (s *Server) whoever(r *http.Request, token oauth.Presented, issuer string) (bearer, error) {
 	ctx, now := r.Context(), s.o.Clock.Now()
 	realm, err := s.o.Authority.Realm(ctx, issuer)
 	if err != nil {
 		return bearer{}, refusedIf(fault.Is(err, fault.NotFound), err)
 	}
-	claims, err := mint.ReadAccessToken(token, realm.Issuer, realm.Keys, now)
+	claims, err := mint.ReadAccessToken(token.Token, realm.Issuer, realm.Keys, now)
 	if err != nil {
 		return bearer{}, &errToken{cause: err}
 	}
@@ -91,6 +93,11 @@ func (s *Server) whoever(r *http.Request, token, issuer string) (bearer, error) 
 	c, err := realm.Clients.Client(ctx, claims.ClientID)
 	if err != nil {
 		return bearer{}, refusedIf(fault.Is(err, fault.NotFound), err)
+	}
+	shown := proof.Shown{DPoP: r.Header.Values("DPoP"), Certificates: httpx.Certificates(r), Method: r.Method, Path: r.URL.Path}
+	if err := realm.Proofs.Admit(ctx, shown, token, claims.Confirmation); err != nil {
+		_, refused := errors.AsType[*oauth.Error](err)
+		return bearer{}, refusedIf(refused, err)
 	}
 	b := bearer{realm: realm, actor: claims.Subject, client: c.ID, scopes: scopes}
 	decided, err := b.decide(ctx, c, claims)
@@ -203,11 +210,11 @@ func noPage(r *http.Request) error {
 // here has heard of pays first: the database has to be asked for it, and anybody can invent
 // as many as they like.
 func (s *Server) recognize(r *http.Request, network string, now time.Time) (bearer, error) {
-	token, err := oauth.ParseBearer(r.Header.Values("Authorization"))
+	token, err := oauth.ParseAccessToken(r.Header.Values("Authorization"))
 	if err != nil {
 		return bearer{}, s.stranger(err, network, now)
 	}
-	issuer := mint.IssuerOf(token)
+	issuer := mint.IssuerOf(token.Token)
 	if !s.o.Authority.Knows(issuer) {
 		if throttled := s.strangers.take(network, now); throttled != nil {
 			return bearer{}, throttled

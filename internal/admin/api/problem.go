@@ -91,8 +91,11 @@ func (s *Server) headersOf(err error) http.Header {
 	challenge := fmt.Sprintf("Bearer realm=%q, resource_metadata=%q", "dex", s.o.Address+resource.Metadata)
 	if e, ok := errors.AsType[*scopeError](err); ok {
 		h.Set("WWW-Authenticate", challenge+fmt.Sprintf(", error=%q, scope=%q", "insufficient_scope", e.missing))
-	} else if _, ok := errors.AsType[*errToken](err); ok {
+	} else if e, ok := errors.AsType[*errToken](err); ok {
 		h.Set("WWW-Authenticate", challenge+fmt.Sprintf(", error=%q", "invalid_token"))
+		if proof, ok := errors.AsType[*oauth.Error](e.cause); ok && proof.Code == oauth.InvalidDPoPProof {
+			h["Www-Authenticate"] = oauth.Challenges(nil, proof)
+		}
 	} else if errors.Is(err, oauth.ErrNoToken) {
 		h.Set("WWW-Authenticate", challenge)
 	}

@@ -12,6 +12,7 @@ import (
 	"dex/internal/connector/roster"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/key"
+	"dex/internal/domain/proof"
 	"dex/internal/protocol/jose"
 	"dex/internal/store"
 )
@@ -22,6 +23,8 @@ type authority struct {
 	db    *store.DB
 	clock clock.Clock
 	home  string // the issuer of the installation
+
+	address string // of the API, which proofs of possession are made for
 
 	mu     sync.Mutex
 	realms map[string]*realm // by issuer
@@ -81,7 +84,8 @@ func (a *authority) realm(ctx context.Context, issuer string) (*realm, error) {
 	r := &realm{tenant: t, ring: &key.Ring{Store: t, Clock: a.clock, Timing: key.DefaultTiming, Version: t.Version}}
 	r.Realm = api.Realm{
 		Tenant: t.ID(), Issuer: issuer, Keys: r.find, Clients: t, Grants: t,
-		Desk: grant.Desk{Tenants: t, Clients: t, Connectors: &roster.Roster{Store: t, Clock: a.clock}, Clock: a.clock},
+		Desk:   grant.Desk{Tenants: t, Clients: t, Connectors: &roster.Roster{Store: t, Clock: a.clock}, Clock: a.clock},
+		Proofs: &proof.Desk{Bases: []string{a.address}, Store: t, Clock: a.clock},
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()

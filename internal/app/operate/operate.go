@@ -63,7 +63,7 @@ func New(o Options) (*api.Server, error) {
 	}
 	return api.New(api.Options{
 		Nouns:     all,
-		Authority: &authority{db: o.DB, clock: o.Clock, home: o.Issuer},
+		Authority: &authority{db: o.DB, clock: o.Clock, home: o.Issuer, address: o.Address},
 		Receipts:  Of(o.DB, func(t *store.Tenant) audit.Receipts { return t }),
 		Cursors:   o.Keys.Box("cursor"),
 		Clock:     o.Clock, Log: o.Log, Address: o.Address, Issuer: o.Issuer, Trusted: o.Trusted, Rate: o.Rate, Strangers: o.Strangers,

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"dex/internal/admin/resource"
 	"dex/internal/app/workertest"
 	"dex/internal/protocol/oauth"
 )
@@ -249,5 +250,39 @@ func TestAClientCanBeHeldToProofs(t *testing.T) {
 	c.Key, _ = workertest.NewKey(t)
 	if got := c.Redeem(code); got.Status != 200 || got.TokenType != "DPoP" {
 		t.Errorf("the code is spent by that: %d %s", got.Status, got.Error)
+	}
+}
+
+func TestABoundTokenOfAnOperatorIsOfNoUseToAnybodyElse(t *testing.T) {
+	s := operated(t)
+	s.SetRole(t, "ann", "owner")
+	ops := s.Client(t, "ops")
+	ops.Key, _ = workertest.NewKey(t)
+	b := s.Browser(t)
+	a := b.SignIn(b.Get(ops.Authorize("scope", workertest.AllScopes, "connector_id", "local")), "ann", workertest.Password)
+	token := ops.Redeem(a.Param("code")).AccessToken
+	thief := s.Client(t, "ops")
+	thief.Key, _ = workertest.NewKey(t)
+	at := s.Admin + resource.Prefix + "/users"
+	used := ops.Proof("GET", at, token, nil)
+	for _, tt := range []struct {
+		name, scheme, proof string
+		status              int
+		challenge           string
+	}{
+		{"with its proof", "DPoP", used, 200, ""},
+		{"with its proof again", "DPoP", used, 401, `error="invalid_dpop_proof"`},
+		{"with a proof for another route", "DPoP", ops.Proof("GET", at+"/x", token, nil), 401, `error="invalid_dpop_proof"`},
+		{"with the proof of a thief", "DPoP", thief.Proof("GET", at, token, nil), 401, `error="invalid_token"`},
+		{"as a bearer token", "Bearer", "", 401, `error="invalid_token"`},
+	} {
+		headers := []string{"Authorization", tt.scheme + " " + token}
+		if tt.proof != "" {
+			headers = append(headers, "DPoP", tt.proof)
+		}
+		got := s.Bearer(t, "").Call(http.MethodGet, "/users", nil, headers...)
+		if got.Status != tt.status || !strings.Contains(got.Header.Get("WWW-Authenticate"), tt.challenge) {
+			t.Errorf("%s: %d %q", tt.name, got.Status, got.Header.Get("WWW-Authenticate"))
+		}
 	}
 }
