@@ -183,6 +183,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		Issuer: issuer, Clients: clients, Grants: t, Desk: desk, Proofs: proofs, Ring: p.ring, Clock: clk,
 	}).Routes(mux)
 	(&register.Handler{Issuer: issuer, Store: t, Documents: documents, Offer: clients.Offer, Clock: clk}).Routes(mux)
+	w.control(mux, s, p, desk, proofs)
 	described := &discovery.Handler{
 		Issuer: issuer, Offer: clients.Offer, Documents: len(documents.Hosts) > 0, Known: t.Known, Locales: pages.Languages(),
 		Ring: p.ring, MaxAge: p.ring.Timing.MaxAge, Certificates: w.takesCertificates(), Mutual: w.mutual(s),

@@ -63,7 +63,7 @@ func (w *Worker) aside(next http.Handler) http.Handler {
 		}
 		inside := *r
 		inside.Host = w.home.url.Host
-		if _, below, _ := w.sites.find(&inside); !route.IsForClients(below) {
+		if _, below, _ := w.sites.find(&inside); !route.IsForClients(below) && !controls(below) {
 			http.NotFound(rw, r)
 			return
 		}

@@ -1,0 +1,24 @@
+//go:build conformance
+
+package worker
+
+import (
+	"net/http"
+	"strings"
+
+	"dex/internal/app/control"
+	"dex/internal/domain/grant"
+	"dex/internal/domain/proof"
+)
+
+// control adds what tests by others do to a running server.
+func (w *Worker) control(mux *http.ServeMux, s *site, p *parts, desk grant.Desk, proofs *proof.Desk) {
+	(&control.Handler{
+		Issuer: s.issuer, Ring: p.ring, Clients: p.tenant, Grants: p.tenant,
+		Desk: desk, Proofs: proofs, Clock: w.db.Clock(),
+	}).Routes(mux)
+}
+
+// controls reports whether a route is one of the control, which clients reach where they
+// show certificates, too.
+func controls(route string) bool { return strings.HasPrefix(route, "/conformance/") }

@@ -1,0 +1,50 @@
+//go:build conformance
+
+package worker_test
+
+import (
+	"net/http"
+	"testing"
+
+	"dex/internal/app/workertest"
+)
+
+func TestTheControlLetsNewKeysSign(t *testing.T) {
+	s := workertest.Start(t, workertest.Options{})
+	c := s.Client(t, "app")
+	before := get(t, s, "/keys").Body
+	tokens := c.Obtain()
+	if a := (call{path: "/conformance/rotate", form: values("x", "y")}).send(t, s); a.Status != http.StatusNoContent {
+		t.Fatalf("%d %s", a.Status, a.Body)
+	}
+	if get(t, s, "/keys").Body == before {
+		t.Error("the same keys are published")
+	}
+	isOK(t, c.Userinfo(tokens.AccessToken))
+	isOK(t, c.Userinfo(c.Obtain().AccessToken))
+}
+
+func TestTheResourceOfTheControlHoldsTokensToTheirKeys(t *testing.T) {
+	s := workertest.Start(t, workertest.Options{})
+	c := s.Client(t, "app")
+	c.Key, _ = workertest.NewKey(t)
+	token := c.Obtain().AccessToken
+	ask := func(scheme string, proofs ...string) *workertest.Answer {
+		headers := append(proving(proofs), [2]string{"Authorization", scheme + " " + token}, [2]string{"x-fapi-interaction-id", "one"})
+		return call{method: http.MethodGet, path: "/conformance/resource", headers: headers}.send(t, s)
+	}
+	a := ask("DPoP", c.Proof("GET", s.URL+"/conformance/resource", token, nil))
+	isOK(t, a)
+	if a.Header.Get("x-fapi-interaction-id") != "one" || a.Header.Get("Date") == "" {
+		t.Errorf("%v", a.Header)
+	}
+	for _, a := range []*workertest.Answer{ask("Bearer"), ask("DPoP"), call{method: http.MethodGet, path: "/conformance/resource", query: "access_token=" + token}.send(t, s)} {
+		if a.Status != http.StatusUnauthorized {
+			t.Errorf("%d", a.Status)
+		}
+	}
+	c.Revoke(token)
+	if a := ask("DPoP", c.Proof("GET", s.URL+"/conformance/resource", token, nil)); a.Status != http.StatusUnauthorized {
+		t.Errorf("revoked: %d", a.Status)
+	}
+}
