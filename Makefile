@@ -95,6 +95,8 @@ check:
 	@unformatted=$$(gofmt -l .); [[ -z $$unformatted ]] || { echo "gofmt -w $$unformatted"; exit 1; }
 	@echo '== Vet'
 	@go vet ./...
+	@echo '== The control for tests'
+	@$(TEST) -tags conformance -run Control ./internal/app/worker
 	@echo '== Linter'
 	@.tools/golangci-lint run
 	@echo '== House'

@@ -14,6 +14,7 @@ import (
 	"dex/internal/base/fault"
 	"dex/internal/base/seal"
 	"dex/internal/base/secret"
+	"dex/internal/domain/client"
 	"dex/internal/protocol/certificate"
 	"dex/internal/protocol/jose"
 	"dex/internal/protocol/oauth"
@@ -268,6 +269,65 @@ func TestATokenIsOfUseToTheHolderOfItsKeyAlone(t *testing.T) {
 			t.Errorf("%s: %v", tt.name, err)
 		case tt.want != "":
 			t.Run(tt.name, func(t *testing.T) { isCode(t, err, tt.want) })
+		}
+	}
+}
+
+func TestWhoeverRefreshesHoldsTheKey(t *testing.T) {
+	public, confidential := client.Client{Public: true}, client.Client{}
+	for _, tt := range []struct {
+		name   string
+		client client.Client
+		bound  oauth.Binding
+		want   string
+	}{
+		{"a public client with a key", public, oauth.Binding{JKT: "k"}, "k"},
+		{"a public client with a certificate", public, oauth.Binding{X5T: "c"}, "x5t c"},
+		{"a public client with both", public, oauth.Binding{JKT: "k", X5T: "c"}, "k"},
+		{"a public client with neither", public, oauth.Binding{}, ""},
+		{"a client that proves itself", confidential, oauth.Binding{JKT: "k", X5T: "c"}, ""},
+	} {
+		if got := Holder(tt.client, tt.bound); got != tt.want {
+			t.Errorf("%s: %q", tt.name, got)
+		}
+	}
+}
+
+// Mirrors fapi2-…-ensure-mtls-holder-of-key-required and -no-dpop-proof, and
+// fapi1-advanced-final-ensure-holder-of-key-required.
+func TestWhatTheTokensOfAClientAreBoundTo(t *testing.T) {
+	key, cert := oauth.Binding{JKT: "k"}, oauth.Binding{X5T: "c"}
+	both := oauth.Binding{JKT: "k", X5T: "c"}
+	of := func(p client.Profile, dpop, certificate bool) client.Client {
+		return client.Client{Profile: p, DPoPBound: dpop, CertificateBound: certificate}
+	}
+	for _, tt := range []struct {
+		name   string
+		client client.Client
+		proven oauth.Binding
+		want   oauth.Binding
+		code   oauth.Code
+	}{
+		{"nothing, of whoever proves nothing", of(client.Standard, false, false), oauth.Binding{}, oauth.Binding{}, ""},
+		{"a key that is proven", of(client.Standard, false, false), key, key, ""},
+		{"not a certificate that happens to be shown", of(client.OpenID, false, false), cert, oauth.Binding{}, ""},
+		{"a certificate, if it is registered for that", of(client.Standard, false, true), cert, cert, ""},
+		{"a certificate and a key", of(client.Standard, false, true), both, both, ""},
+		{"no certificate, which it has to show", of(client.Standard, false, true), oauth.Binding{}, oauth.Binding{}, oauth.InvalidRequest},
+		{"a key instead of a certificate", of(client.Standard, false, true), key, oauth.Binding{}, oauth.InvalidRequest},
+		{"no key, which it has to prove", of(client.Standard, true, false), cert, oauth.Binding{}, oauth.InvalidDPoPProof},
+		{"FAPI 2 with a key", of(client.FAPI2, true, false), both, key, ""},
+		{"FAPI 2 with a certificate", of(client.FAPI2, false, true), cert, cert, ""},
+		{"FAPI 2 with neither", of(client.FAPI2, false, false), oauth.Binding{}, oauth.Binding{}, oauth.InvalidDPoPProof},
+		{"FAPI 1 with a certificate", of(client.FAPI1, false, true), cert, cert, ""},
+		{"FAPI 1 with a key alone", of(client.FAPI1, false, true), key, oauth.Binding{}, oauth.InvalidRequest},
+	} {
+		got, err := Bind(tt.client, tt.proven)
+		switch {
+		case tt.code == "" && (err != nil || got != tt.want):
+			t.Errorf("%s: %+v, error %v", tt.name, got, err)
+		case tt.code != "":
+			t.Run(tt.name, func(t *testing.T) { isCode(t, err, tt.code) })
 		}
 	}
 }
