@@ -106,6 +106,43 @@ func (t *Tenant) EndSession(ctx context.Context, id string, until, now time.Time
 	return ended, nil
 }
 
+// EndEverywhere implements [session.Store].
+func (t *Tenant) EndEverywhere(ctx context.Context, userID, id string, until, now time.Time) (session.Ended, error) {
+	var ended session.Ended
+	err := t.db.inTx(ctx, func(tx hand) error {
+		ended = session.Ended{}
+		rows, err := tx.query(ctx, `
+			DELETE FROM sessions WHERE tenant_id = $1 AND user_id = $2 RETURNING id, connector_id`, t.id, userID)
+		all, err := collect(rows, err, func(r scanner) (audit.Event, error) {
+			e := audit.Event{At: now, Kind: audit.SessionEnded, Actor: userID, UserID: userID, Detail: map[string]string{"everywhere": "true"}}
+			return e, r.Scan(&e.SessionID, &e.ConnectorID)
+		})
+		if err != nil {
+			return err
+		}
+		for _, e := range all {
+			one, err := t.sayFarewell(ctx, tx, e.SessionID, userID, until, now)
+			if err != nil {
+				return err
+			}
+			if ended.Letters = append(ended.Letters, one.Letters...); e.SessionID == id {
+				ended.Clients = one.Clients
+			}
+			if err := t.record(ctx, tx, e); err != nil {
+				return err
+			}
+		}
+		_, err = tx.exec(ctx, `
+			UPDATE grants SET revoked_at = $3, revoked_reason = $4
+			WHERE tenant_id = $1 AND user_id = $2 AND revoked_at IS NULL`, t.id, userID, instant(now), string(audit.SessionEnded))
+		return err
+	})
+	if err != nil {
+		return session.Ended{}, err
+	}
+	return ended, nil
+}
+
 // endSession ends a session and what does not outlive it. What was made in it and
 // does, a grant with offline access, stays: a code for it is never redeemed
 // without its session, and a refresh token is meant to work without one.

@@ -33,6 +33,8 @@ type Settings struct {
 	Roots        *x509.CertPool // whom to trust there; nil for those of the system
 	Host         string         // what this machine is called
 	Client       *http.Client   // by which applications are told that sessions have ended
+	// Allowed reports whether one that has registered itself may be called at an address.
+	Allowed func(uri string) bool
 }
 
 const (
@@ -49,7 +51,7 @@ const (
 func Duties(db Store, s Settings, of func(ctx context.Context, tenantID string) (Party, error), c clock.Clock) (duties []duty.Duty) {
 	if of != nil {
 		duties = append(duties, duty.TellApplications(db, map[outbox.Kind]outbox.Carrier{
-			outbox.Farewell: Farewells{Of: of, Client: s.Client, Clock: c},
+			outbox.Farewell: Farewells{Of: of, Client: s.Client, Clock: c, Allowed: s.Allowed},
 			outbox.Notify:   Notifications{Client: s.Client, Clock: c},
 		}, c, tellEvery))
 	}

@@ -24,6 +24,9 @@ type Farewells struct {
 	Of     func(ctx context.Context, tenantID string) (Party, error)
 	Client *http.Client
 	Clock  clock.Clock
+	// Allowed reports whether the operator lets a client that has registered itself be
+	// called at an address; nil: at none.
+	Allowed func(uri string) bool
 }
 
 // Party is one tenant, as far as its applications are told something.
@@ -48,6 +51,9 @@ func (f Farewells) Carry(ctx context.Context, m outbox.Taken) error {
 	}
 	if err != nil {
 		return err
+	}
+	if c.SelfRegistered && (f.Allowed == nil || !f.Allowed(c.BackchannelLogoutURI)) {
+		return outbox.Refuse(fmt.Errorf("the client %q has registered itself, and its backchannel_logout_uri is on no host of client_documents_allow", c.ID))
 	}
 	token, err := party.Mint.LogoutToken(c, said, f.Clock.Now())
 	if err != nil {

@@ -149,7 +149,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		Issuer: issuer, Base: base, Origin: origin, Clients: clients, Sessions: t, Roster: p.roster, Find: p.ring.Find,
 		Jar:  carry.Jar[logout.Leaving]{Box: w.keys.Box(s.purpose("logout")), Cookies: cookies, Name: "dex_logout_"},
 		CSRF: w.keys.MACKey(s.purpose("logout")), Cookies: cookies, Pages: pages, Clock: clk,
-		Tell: w.farewells(delivery.Party{Clients: clients, Mint: minter}), Patience: w.options.Farewell, Watched: w.settings.SessionManagement,
+		Tell: w.farewells(delivery.Party{Clients: clients, Mint: minter}, documents.MayName), Patience: w.options.Farewell, Watched: w.settings.SessionManagement,
 	}).Routes(mux, onError)
 	userCodes := w.keys.MACKey(s.purpose("user code"))
 	(&device.Handler{
@@ -201,11 +201,13 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 }
 
 // farewells tells a tenant's applications at once that a session has ended.
-func (w *Worker) farewells(p delivery.Party) func(ctx context.Context, letters []outbox.Taken) error {
+func (w *Worker) farewells(p delivery.Party, allowed func(uri string) bool) func(ctx context.Context, letters []outbox.Taken) error {
 	of := func(context.Context, string) (delivery.Party, error) { return p, nil }
 	return duty.Deliverer{
 		Queue: w.db, Clock: w.db.Clock(),
-		Carriers: map[outbox.Kind]outbox.Carrier{outbox.Farewell: delivery.Farewells{Of: of, Client: w.client, Clock: w.db.Clock()}},
+		Carriers: map[outbox.Kind]outbox.Carrier{
+			outbox.Farewell: delivery.Farewells{Of: of, Client: w.client, Clock: w.db.Clock(), Allowed: allowed},
+		},
 	}.Deliver
 }
 

@@ -292,3 +292,26 @@ func TestTheBrowserTellsApplicationsOnItsWay(t *testing.T) {
 		}
 	})
 }
+
+func TestSomebodySignsOutOnAllDevices(t *testing.T) {
+	s, first, _ := startWithListeners(t, workertest.Options{})
+	told, app := s.Client(t, "told"), s.Client(t, "app")
+	here, there, ben := s.Browser(t), s.Browser(t), s.Browser(t)
+	offline := app.Redeem(app.Code(there, "scope", "openid offline_access"))
+	told.Redeem(told.Code(there))
+	app.Code(here)
+	ben.SignIn(ben.Get(app.Authorize()), "ben", workertest.Password)
+	form := here.Get("/logout").Form(t, "everywhere")
+	if a := here.Submit(form, "everywhere", "true"); a.Status != http.StatusOK {
+		t.Fatalf("%d", a.Status)
+	}
+	if signedIn(t, s, here) || signedIn(t, s, there) || !signedIn(t, s, ben) {
+		t.Error("1.M 158: somebody is still signed in, or somebody else is not")
+	}
+	if app.Active(offline.AccessToken) || app.Refresh(offline.RefreshToken).Status == http.StatusOK {
+		t.Error("1.M 158: what was granted on the other device counts still")
+	}
+	if len(first.tokens()) != 1 {
+		t.Error("the application of the other device is not told")
+	}
+}

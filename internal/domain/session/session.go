@@ -109,6 +109,10 @@ type Store interface {
 	// what clients are told of it, all in one. What is queued is in the caller's hands
 	// until the given time. Ending a session that has ended already changes nothing.
 	EndSession(ctx context.Context, id string, until, now time.Time) (Ended, error)
+	// EndEverywhere ends all sessions of an account and revokes all of its grants, also
+	// those that outlive their session. What comes back is as of [Store.EndSession], with
+	// the clients of the one session from which somebody does so.
+	EndEverywhere(ctx context.Context, userID, id string, until, now time.Time) (Ended, error)
 }
 
 // Register is the sessions as operators see and end them.

@@ -120,6 +120,8 @@ type request struct {
 	session  string // of the hint
 	returnTo string // checked; with the state
 	locales  []string
+
+	everywhere bool // the person wants to be signed out on all their devices
 }
 
 // means reports whether the hint shows that this very session is meant. An ID token of
@@ -205,7 +207,7 @@ func (h *Handler) end(w http.ResponseWriter, r *http.Request, asked request, kno
 		h.forget(w)
 		return h.goodbye(w, r, leaving, asked.locales)
 	}
-	ended, err := h.leave(r.Context(), known.Session.ID)
+	ended, err := h.leave(r.Context(), known, asked.everywhere)
 	if err != nil {
 		return err
 	}
@@ -227,11 +229,16 @@ func (h *Handler) end(w http.ResponseWriter, r *http.Request, asked request, kno
 	return h.goodbye(w, r, leaving, asked.locales)
 }
 
-// leave ends a session, and waits a moment for the applications that are told of it:
-// whoever comes back to one of them is to find it knows.
-func (h *Handler) leave(ctx context.Context, id string) (session.Ended, error) {
+// leave ends a session, or all that the person has, and waits a moment for the
+// applications that are told of it: whoever comes back to one of them is to find it
+// knows.
+func (h *Handler) leave(ctx context.Context, known *session.Known, everywhere bool) (ended session.Ended, err error) {
 	now := h.Clock.Now()
-	ended, err := h.Sessions.EndSession(ctx, id, now.Add(inHand), now)
+	if everywhere {
+		ended, err = h.Sessions.EndEverywhere(ctx, known.User.ID, known.Session.ID, now.Add(inHand), now)
+	} else {
+		ended, err = h.Sessions.EndSession(ctx, known.Session.ID, now.Add(inHand), now)
+	}
 	if err != nil || len(ended.Letters) == 0 {
 		return ended, err
 	}
@@ -380,6 +387,7 @@ func (h *Handler) confirm(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	asked.everywhere = form.Get("everywhere") != ""
 	known, err := h.session(r)
 	if err != nil {
 		return err

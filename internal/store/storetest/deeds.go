@@ -160,6 +160,14 @@ var deeds = []deed{
 			return err
 		}
 	}},
+	{"EndEverywhere", func(w *world, n string) func(context.Context) error {
+		o, s := w.login(n)
+		w.issue(w.secondLogin(o))
+		return func(ctx context.Context) error {
+			_, err := w.EndEverywhere(ctx, s.UserID, s.ID, time.Time{}, w.now())
+			return err
+		}
+	}},
 	{"KeepCode", func(w *world, n string) func(context.Context) error {
 		_, s := w.login(n)
 		i := w.unissued(s, oauth.ScopeOffline)

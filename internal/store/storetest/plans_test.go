@@ -152,6 +152,10 @@ func (w *world) askEverything() {
 		func() error { return w.WithdrawGrants(w.ctx, s.UserID, w.by()) },
 		func() error { return w.TerminateSession(w.ctx, s.ID, w.by()) },
 		func() error { return w.TerminateSessions(w.ctx, s.UserID, w.by()) },
+		func() error {
+			_, err := w.EndEverywhere(w.ctx, s.UserID, s.ID, w.now().Add(time.Minute), w.now())
+			return err
+		},
 		func() error { _, err := w.EndSession(w.ctx, s.ID, w.now().Add(time.Minute), w.now()); return err },
 		func() error { return w.DisableUser(w.ctx, s.UserID, w.by()) },
 		func() error { _, err := w.db.ClearAway(w.ctx, w.now(), 10); return err },

@@ -69,6 +69,27 @@ var farewellPromises = []promise{
 		ended = w.end(s)
 		same(w, "clients", len(ended.Clients)+len(ended.Letters), 0)
 	}},
+	{"who leaves everywhere ends every session and every grant of theirs, and nobody else's", func(_ *testing.T, w *world) {
+		w.listening()
+		o, here := w.login("zoe")
+		there := w.secondLogin(o)
+		offline := w.issue(there, "offline_access")
+		w.issue(here)
+		_, other := w.login("yan")
+		kept := w.issue(other)
+		ended, err := w.EndEverywhere(w.ctx, here.UserID, here.ID, w.now().Add(lapse), w.now())
+		w.ok(err)
+		alike(w, "clients", ended.Clients, []string{app})
+		same(w, "letters", len(ended.Letters), 2)
+		left, err := w.SessionsOf(w.ctx, here.UserID)
+		w.ok(err)
+		same(w, "sessions", len(left), 0)
+		same(w, "what outlives a session", w.revoked(offline.ID), true)
+		same(w, "somebody else's", w.revoked(kept.ID), false)
+		ended, err = w.EndEverywhere(w.ctx, here.UserID, here.ID, w.now().Add(lapse), w.now())
+		w.ok(err)
+		same(w, "once more", len(ended.Letters)+len(ended.Clients), 0)
+	}},
 	{"whatever ends a session has applications told of it at once", func(t *testing.T, w *world) {
 		w.listening()
 		for _, c := range []struct {
