@@ -13,10 +13,10 @@ import (
 	"dex/internal/protocol/oauth"
 )
 
-// pushing are clients that push: one that has to, one that has to sign as well, and
-// one each of the FAPI profiles. Their key is that of the client "jwt".
+// pushingKey is the key of the client "jwt".
 const pushingKey = `jwks: {keys: [{kty: OKP, crv: Ed25519, alg: EdDSA, kid: jwt-1, x: JB2OOGUWFAx7fAMZ95IDEu8WRQYuKJ_DgB8XNR9FQRQ}]}`
 
+// pushing is a client that has to push.
 const pushing = `
 - {id: pushes, secret: pushes-secret, require_par: true, redirect_uris: ["https://pushes.example.com/cb"], trusted: true}
 `
@@ -61,8 +61,8 @@ func TestAPushedRequestServesOneLogin(t *testing.T) {
 	t.Run("fapi2-security-profile-final-par-attempt-reuse-request_uri", func(t *testing.T) {
 		address := c.AuthorizePushed(c.Push())
 		b := s.Browser(t)
-		page := b.Follow(b.Get(address))
-		page = b.Follow(b.Get(address)) // loaded again before the person has logged in
+		b.Follow(b.Get(address))
+		page := b.Follow(b.Get(address)) // loaded again before the person has logged in
 		back := b.SignIn(page, "ann", workertest.Password)
 		if back.Param("code") == "" {
 			t.Fatalf("%d %s", back.Status, back.Body)
@@ -196,14 +196,12 @@ func TestWhatIsPushedIsHeldToAllThatTheAuthorizationEndpointAsks(t *testing.T) {
 		isTold(t, s, s.Browser(t).Get(c.Authorize()), c.RedirectURI+"?", "invalid_request", "a request that was not pushed")
 	})
 	t.Run("a page of the client's may push", func(t *testing.T) {
-		c := s.Client(t, "spa")
 		req := request(t, http.MethodOptions, s.URL+"/par")
 		req.Header.Set("Origin", "https://spa.example.com")
 		req.Header.Set("Access-Control-Request-Method", "POST")
 		if a := s.Browser(t).Do(req); a.Header.Get("Access-Control-Allow-Origin") != "https://spa.example.com" {
 			t.Errorf("%d %v", a.Status, a.Header)
 		}
-		_ = c
 	})
 }
 
