@@ -27,6 +27,7 @@ const config = await step('discovery', () =>
 const server = config.serverMetadata()
 await step('the metadata promises what follows', () => {
   check(server.pushed_authorization_request_endpoint, 'requests cannot be pushed')
+  check(server.dpop_signing_alg_values_supported.includes('ES256'), 'DPoP with ES256 is not announced')
   check(server.response_modes_supported.includes('jwt'), 'signed answers are not announced')
   check(server.authorization_signing_alg_values_supported.includes(settings.idTokenAlg), `answers in ${settings.idTokenAlg} are not announced`)
   check(server.request_object_signing_alg_values_supported.includes('ES256'), 'request objects in ES256 are not announced')
