@@ -9,6 +9,7 @@ import (
 	"go/token"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -284,11 +285,24 @@ func (w *gateWorld) waits() (*waiting, *workertest.Browser, workertest.Form) {
 // whether it may be let in.
 func (w *gateWorld) calls() (*called, *workertest.Browser, workertest.Form) {
 	w.t.Helper()
-	c := callFor(w.t, w.s, "app", "scope", gateScopes, "login_hint", w.ids("users")[0])
 	b := w.someone()
-	waiting, err := w.s.Tenant.RequestsFor(w.ctx(), w.ids("users")[0], "", 1, w.now())
+	var zoe string // as she is known elsewhere: by another connector she is another
+	w.must(store.Raw(w.s.DB).QueryRowContext(w.ctx(), `SELECT user_id FROM identities WHERE connector_id = 'elsewhere'`).Scan(&zoe))
+	before := w.requests(zoe)
+	c := callFor(w.t, w.s, "app", "scope", gateScopes, "login_hint", zoe)
+	mine := slices.DeleteFunc(w.requests(zoe), func(id string) bool { return slices.Contains(before, id) })
+	return c, b, b.Follow(b.Post("/approvals", url.Values{"request": mine})).Form(w.t, "allow")
+}
+
+// requests are those that wait for somebody's word.
+func (w *gateWorld) requests(userID string) (ids []string) {
+	w.t.Helper()
+	waiting, err := w.s.Tenant.RequestsFor(w.ctx(), userID, "", 10, w.now())
 	w.must(err)
-	return c, b, b.Follow(b.Post("/approvals", url.Values{"request": {waiting[0].ID}})).Form(w.t, "allow")
+	for _, d := range waiting {
+		ids = append(ids, d.ID)
+	}
+	return ids
 }
 
 // exchanged exchanges a token of the client's own for one that its peer takes.
