@@ -57,6 +57,7 @@ var farewellPromises = []promise{
 		same(w, "clients", len(ended.Clients)+len(ended.Letters), 0)
 	}},
 	{"one that does not want to be told is not, nor one that is disabled", func(_ *testing.T, w *world) {
+		w.declare(basic("not listening"))
 		_, s := w.login("zoe")
 		w.issue(s)
 		ended := w.end(s)
