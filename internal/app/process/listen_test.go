@@ -73,7 +73,7 @@ func TestTLSSpeaksWhatFAPILeavesOfIt(t *testing.T) {
 	shown := make(chan int, 64)
 	go accept(l, shown)
 	shake := func(c *tls.Config) (tls.ConnectionState, error) {
-		c.InsecureSkipVerify = true //nolint:gosec // the test is about ciphers
+		c.InsecureSkipVerify = true
 		conn, err := (&tls.Dialer{Config: c}).DialContext(t.Context(), "tcp", l.Addr().String())
 		if err != nil {
 			return tls.ConnectionState{}, err
@@ -84,7 +84,7 @@ func TestTLSSpeaksWhatFAPILeavesOfIt(t *testing.T) {
 	if state, err := shake(&tls.Config{}); err != nil || state.Version != tls.VersionTLS13 {
 		t.Errorf("of all versions %s is spoken: %v", tls.VersionName(state.Version), err)
 	}
-	if _, err := shake(&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil { //nolint:gosec // that is the question
+	if _, err := shake(&tls.Config{MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}); err == nil {
 		t.Error("TLS 1.1 is spoken")
 	}
 	good := map[uint16]bool{tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256: true, tls.TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384: true}
@@ -117,7 +117,7 @@ func TestAClientMayShowACertificateOfItsOwnMaking(t *testing.T) {
 	shown := make(chan int, 2)
 	go accept(l, shown)
 	for want, certs := range [][]tls.Certificate{nil, {own}} {
-		c := &tls.Config{InsecureSkipVerify: true, Certificates: certs} //nolint:gosec // the test is about the client's
+		c := &tls.Config{InsecureSkipVerify: true, Certificates: certs}
 		conn, err := (&tls.Dialer{Config: c}).DialContext(t.Context(), "tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)

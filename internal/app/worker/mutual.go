@@ -103,7 +103,7 @@ func authorities(file string) (*x509.CertPool, error) {
 	if file == "" {
 		return nil, nil
 	}
-	text, err := os.ReadFile(file) //nolint:gosec // the operator says which
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("mtls_ca_file: %w", err)
 	}
