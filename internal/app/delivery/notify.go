@@ -48,10 +48,10 @@ func (n Notifications) Carry(ctx context.Context, m outbox.Taken) error {
 	}
 	defer func() { _ = resp.Body.Close() }() // nothing is lost: only the status counts
 	_, _ = io.Copy(io.Discard, resp.Body)    // so that the connection serves again
-	switch {
-	case resp.StatusCode/100 == 2:
+	switch resp.StatusCode / 100 {
+	case 2:
 		return nil
-	case resp.StatusCode/100 == 5:
+	case 5:
 		return fmt.Errorf("tell %s: it answers with status %d", req.URL.Host, resp.StatusCode)
 	default:
 		return outbox.Refuse(fmt.Errorf("tell %s: it answers with status %d", req.URL.Host, resp.StatusCode))

@@ -124,7 +124,7 @@ func exchanged(scope string, c client.Client, req oauth.TokenRequest) (oauth.Sco
 // client itself if the subject's token was another's. Nobody who has acted before is
 // forgotten, RFC 8693 section 4.1.
 func (g TokenExchange) actor(ctx context.Context, c client.Client, subject mint.AccessClaims, e oauth.Exchange) (*grant.Actor, error) {
-	who := ""
+	var who string
 	switch {
 	case e.Actor != "":
 		claims, err := g.read(ctx, c, "actor", e.Actor, e.ActorType)
