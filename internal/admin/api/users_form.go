@@ -121,7 +121,7 @@ func (s Users) replace(ctx context.Context, c *Call, in *struct {
 }
 
 // change puts the members that are given in the place of those that there are, RFC
-// 7396. The form is flat, so nothing is merged further down.
+// 7396.
 func (s Users) change(ctx context.Context, c *Call, in *struct {
 	OfUser
 	Body Document
@@ -141,18 +141,34 @@ func (s Users) change(ctx context.Context, c *Call, in *struct {
 	if err := json.Unmarshal(in.Body.Text, &patch); err != nil {
 		return nil, resource.NewProblem(http.StatusUnprocessableEntity, resource.Invalid, "The body is an object with the members to change.")
 	}
-	for member, value := range patch {
-		if string(value) == "null" {
-			delete(form, member)
-			continue
-		}
-		form[member] = value
-	}
-	merged, err := json.Marshal(form)
+	merged, err := json.Marshal(patched(form, patch))
 	if err != nil {
 		return nil, err
 	}
 	return s.edit(ctx, c, kept, a, merged)
+}
+
+// patched puts members in the place of others, and of those that are objects their
+// members in turn.
+func patched(form, patch map[string]json.RawMessage) map[string]json.RawMessage {
+	for member, value := range patch {
+		var within, changes map[string]json.RawMessage
+		switch {
+		case string(value) == "null":
+			delete(form, member)
+		case json.Unmarshal(value, &changes) == nil && changes != nil:
+			if json.Unmarshal(form[member], &within) != nil || within == nil {
+				within = map[string]json.RawMessage{}
+			}
+			value, err := json.Marshal(patched(within, changes))
+			if err == nil {
+				form[member] = value
+			}
+		default:
+			form[member] = value
+		}
+	}
+	return form
 }
 
 // formOf is what can be changed of an account, as it stands.

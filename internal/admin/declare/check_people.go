@@ -17,6 +17,9 @@ import (
 // maxDescription is what people still read.
 const maxDescription = 1000
 
+// maxAddress is the longest line of an address, or all of it, in bytes.
+const maxAddress = 1000
+
 // The limits of what a user can be called. A subject is at most 255 characters
 // of ASCII (OpenID Connect Core 1.0, 2).
 const maxName = 255
@@ -24,6 +27,9 @@ const maxName = 255
 var (
 	connectorID = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`)
 	domainName  = regexp.MustCompile(`^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]{0,61}[a-z0-9]$`)
+	birthdate   = regexp.MustCompile(`^\d{4}(-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]))?$`)
+	timeZone    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}$`)
+	phoneNumber = regexp.MustCompile(`^\+?[0-9][0-9 ()./-]{1,30}[0-9](;ext=[0-9]{1,15})?$`)
 	languageTag = regexp.MustCompile(`^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$`)
 )
 
@@ -140,9 +146,24 @@ func checkProfile(u *User, at string, f *strict.Findings) {
 	if u.EmailVerified && u.Email == "" {
 		f.Add(at+"email_verified", "needs email")
 	}
-	if u.Picture != "" && !webURL(u.Picture) {
-		f.Add(at+"picture", "must be an https URL")
+	for _, page := range []struct{ setting, url string }{{"picture", u.Picture}, {"profile", u.ProfileURL}, {"website", u.Website}} {
+		if page.url != "" && !webURL(page.url) {
+			f.Add(at+page.setting, "must be an https URL")
+		}
 	}
+	if u.Birthdate != "" && !birthdate.MatchString(u.Birthdate) {
+		f.Add(at+"birthdate", "must be a day such as 1985-12-30, 0000-12-30 without its year, or a year alone")
+	}
+	if u.ZoneInfo != "" && !timeZone.MatchString(u.ZoneInfo) {
+		f.Add(at+"zoneinfo", "must be a time zone such as Europe/Paris")
+	}
+	if u.Phone != "" && !phoneNumber.MatchString(u.Phone) {
+		f.Add(at+"phone_number", "must be a telephone number such as +49 30 123456")
+	}
+	if u.PhoneVerified && u.Phone == "" {
+		f.Add(at+"phone_number_verified", "needs phone_number")
+	}
+	checkAddress(u.Address, at+"address.", f)
 	if u.Locale != "" && !languageTag.MatchString(u.Locale) {
 		f.Add(at+"locale", "must be a language such as de or en-GB")
 	}
@@ -153,6 +174,18 @@ func checkProfile(u *User, at string, f *strict.Findings) {
 	}
 	if again, ok := Duplicate(u.Groups); ok {
 		f.Add(fmt.Sprintf("%sgroups[%d]", at, again), "stands there twice")
+	}
+}
+
+// checkAddress looks at where a user is reached by letter.
+func checkAddress(a Address, at string, f *strict.Findings) {
+	for _, line := range []struct{ name, text string }{
+		{"formatted", a.Formatted}, {"street_address", a.StreetAddress}, {"locality", a.Locality},
+		{"region", a.Region}, {"postal_code", a.PostalCode}, {"country", a.Country},
+	} {
+		if len(line.text) > maxAddress || strings.ContainsRune(line.text, 0) {
+			f.Add(at+line.name, "must be %d bytes at most", maxAddress)
+		}
 	}
 }
 

@@ -18,7 +18,9 @@ import (
 )
 
 // usualScopes are what a client may ask for that says nothing of it.
-var usualScopes = oauth.Scopes{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopeGroups, oauth.ScopeOffline}
+var usualScopes = oauth.Scopes{
+	oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopeAddress, oauth.ScopePhone, oauth.ScopeGroups, oauth.ScopeOffline,
+}
 
 // Make makes the client that is declared.
 func (c Client) Make() (client.Client, error) {
@@ -127,6 +129,8 @@ func (u User) Make() (Account, error) {
 		Profile: user.Profile{
 			Username: u.Username, Name: u.Name, GivenName: u.GivenName, FamilyName: u.FamilyName,
 			PreferredUsername: u.PreferredUsername, Picture: u.Picture, Locale: u.Locale,
+			MiddleName: u.MiddleName, Nickname: u.Nickname, ProfileURL: u.ProfileURL, Website: u.Website, Gender: u.Gender,
+			Birthdate: u.Birthdate, ZoneInfo: u.ZoneInfo, Phone: u.Phone, PhoneVerified: u.PhoneVerified, Address: user.Address(u.Address),
 			Email: u.Email, EmailVerified: u.EmailVerified, Groups: u.Groups,
 		},
 		PasswordHash: string(u.PasswordHash), Password: u.Password,

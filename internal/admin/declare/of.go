@@ -122,6 +122,8 @@ func UserOf(u user.User, p user.Profile, password bool) User {
 	d := User{
 		ID: u.ID, Username: u.Username, Email: u.Email, EmailVerified: u.EmailVerified, Name: u.Name,
 		GivenName: p.GivenName, FamilyName: p.FamilyName, PreferredUsername: p.PreferredUsername,
+		MiddleName: p.MiddleName, Nickname: p.Nickname, ProfileURL: p.ProfileURL, Website: p.Website, Gender: p.Gender,
+		Birthdate: p.Birthdate, ZoneInfo: p.ZoneInfo, Phone: p.Phone, PhoneVerified: p.PhoneVerified, Address: Address(p.Address),
 		Picture: p.Picture, Locale: p.Locale, Groups: p.Groups, Role: u.Role, Disabled: u.Disabled,
 	}
 	if d.Username == d.Email {

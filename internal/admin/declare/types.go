@@ -35,6 +35,26 @@ type User struct {
 	Picture string `yaml:"picture" format:"uri"`
 	// The preferred language, such as de or en-GB.
 	Locale string `yaml:"locale"`
+	// The names in between.
+	MiddleName string `yaml:"middle_name"`
+	// What friends say.
+	Nickname string `yaml:"nickname"`
+	// The URL of a page about the user.
+	ProfileURL string `yaml:"profile" format:"uri"`
+	// The URL of a page of the user's own.
+	Website string `yaml:"website" format:"uri"`
+	// The gender, such as female, male or another word.
+	Gender string `yaml:"gender"`
+	// The day of birth, as YYYY-MM-DD; 0000 for a year that is not told, or the year alone.
+	Birthdate string `yaml:"birthdate"`
+	// The time zone, such as Europe/Paris.
+	ZoneInfo string `yaml:"zoneinfo"`
+	// The telephone number, such as +49 30 123456.
+	Phone string `yaml:"phone_number"`
+	// Whether the telephone number is known to be theirs.
+	PhoneVerified bool `yaml:"phone_number_verified"`
+	// Where the user is reached by letter.
+	Address Address `yaml:"address"`
 	// The groups that the user is in.
 	Groups []string `yaml:"groups"`
 	// What the user may do to this service itself: owner is everything, admin manages people, applications and connectors, support helps people, auditor sees what is not secret. Without one, nothing.
@@ -47,6 +67,22 @@ type User struct {
 	Disabled bool `yaml:"disabled"`
 
 	withheld []string // settings that are set and not told
+}
+
+// Address is where somebody is reached by letter.
+type Address struct {
+	// All of it, as it stands on a letter, with line breaks.
+	Formatted string `yaml:"formatted"`
+	// Street and number, with line breaks if need be.
+	StreetAddress string `yaml:"street_address"`
+	// City or village.
+	Locality string `yaml:"locality"`
+	// State, province or region.
+	Region string `yaml:"region"`
+	// The postal code.
+	PostalCode string `yaml:"postal_code"`
+	// The country.
+	Country string `yaml:"country"`
 }
 
 // Client is an application that people log in to.

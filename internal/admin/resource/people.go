@@ -15,6 +15,17 @@ type User struct {
 	Picture           string `json:"picture,omitempty"`
 	Locale            string `json:"locale,omitempty"`
 
+	MiddleName    string  `json:"middle_name,omitempty"`
+	Nickname      string  `json:"nickname,omitempty"`
+	ProfileURL    string  `json:"profile,omitempty" doc:"A page about them."`
+	Website       string  `json:"website,omitempty"`
+	Gender        string  `json:"gender,omitempty"`
+	Birthdate     string  `json:"birthdate,omitempty" doc:"As YYYY-MM-DD."`
+	ZoneInfo      string  `json:"zoneinfo,omitempty" doc:"The time zone, such as Europe/Paris."`
+	Phone         string  `json:"phone_number,omitempty"`
+	PhoneVerified bool    `json:"phone_number_verified,omitempty" doc:"Whether the number is known to be theirs."`
+	Address       Address `json:"address,omitzero"`
+
 	Groups     []string `json:"groups,omitempty" doc:"The groups of ours that they are in. Those that a connector names stand with the identity."`
 	Role       string   `json:"role,omitempty" doc:"What they may do to this service: owner, admin, support or auditor."`
 	Disabled   bool     `json:"disabled,omitempty"`
@@ -31,6 +42,16 @@ type User struct {
 	Version   int64     `json:"version"`
 	CreatedAt time.Time `json:"created_at"`
 	UpdatedAt time.Time `json:"updated_at"`
+}
+
+// Address is where somebody is reached by letter.
+type Address struct {
+	Formatted     string `json:"formatted,omitempty" doc:"All of it, with line breaks."`
+	StreetAddress string `json:"street_address,omitempty"`
+	Locality      string `json:"locality,omitempty"`
+	Region        string `json:"region,omitempty"`
+	PostalCode    string `json:"postal_code,omitempty"`
+	Country       string `json:"country,omitempty"`
 }
 
 // Identity is somebody as one connector knows them.

@@ -114,7 +114,7 @@ func (o *Office) party(ctx context.Context, id string) (delivery.Party, error) {
 	if err := ring.Refresh(ctx); err != nil {
 		return delivery.Party{}, err
 	}
-	return delivery.Party{Clients: t, Mint: &mint.Mint{Issuer: self.Issuer, Signer: ring}}, nil
+	return delivery.Party{Clients: t, Mint: &mint.Mint{Issuer: self.Issuer, Signer: ring, Subjects: mint.Subjects{Key: t.RefreshKey()}}}, nil
 }
 
 // Roster does the duties. There is one in a process.

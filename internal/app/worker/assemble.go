@@ -113,7 +113,8 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		clients      = &register.Published{Store: t, Documents: documents, Known: t.Known}
 		desk         = grant.Desk{Tenants: t, Clients: clients, Connectors: p.roster, Clock: clk}
 		attempts     = carry.Jar[grant.Request]{Box: w.keys.Box(s.purpose("attempt")), Cookies: cookies, Name: "dex_attempt_"}
-		minter       = &mint.Mint{Issuer: issuer, Signer: p.ring, Lifetimes: lifetimes}
+		subjects     = mint.Subjects{Key: t.RefreshKey()}
+		minter       = &mint.Mint{Issuer: issuer, Signer: p.ring, Lifetimes: lifetimes, Subjects: subjects}
 		refresh      = mint.RefreshTokens{Key: t.RefreshKey(), Tenant: s.id}
 		types        = []token.Grant{
 			token.AuthorizationCode{Grants: t, Desk: desk, Lifetimes: lifetimes, Clock: clk},
@@ -135,7 +136,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		Watched: w.settings.SessionManagement,
 		Subject: func(hint string) (string, bool) {
 			subject, _, ok := mint.ReadIDTokenHint(hint, issuer, p.ring.Find)
-			return subject, ok
+			return subjects.Account(subject), ok
 		},
 	}
 	requests.Routes(mux, onError)
@@ -180,7 +181,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 	tokens.Routes(mux)
 	mux.Handle("POST "+route.PushRequest, tokens.Serve(route.PushRequest, requests.Push))
 	(&userinfo.Handler{
-		Issuer: issuer, Clients: clients, Grants: t, Desk: desk, Proofs: proofs, Ring: p.ring, Clock: clk,
+		Issuer: issuer, Clients: clients, Documents: documents, Grants: t, Desk: desk, Proofs: proofs, Mint: minter, Ring: p.ring, Clock: clk,
 	}).Routes(mux)
 	(&register.Handler{Issuer: issuer, Store: t, Documents: documents, Offer: clients.Offer, Clock: clk}).Routes(mux)
 	w.control(mux, s, p, desk, proofs)

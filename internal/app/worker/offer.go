@@ -14,19 +14,18 @@ func (w *Worker) offer(types []token.Grant) client.Offer {
 		ResponseTypes: oauth.ResponseTypes(),
 		Modes:         oauth.ResponseModes(),
 		AuthMethods:   w.authMethods(),
-		SubjectTypes:  []client.SubjectType{client.SubjectPublic},
+		SubjectTypes:  []client.SubjectType{client.SubjectPublic, client.SubjectPairwise},
 		Signing:       signing(w.settings),
 		Backchannel:   []string{oauth.DeliveryPoll, oauth.DeliveryPing},
 		Requests:      client.ObjectAlgs(),
 		DetailsTypes:  w.settings.AuthorizationDetailsTypes,
+		Encryption:    client.Encryptions{Algs: jose.KeyManagements(), Encs: jose.ContentEncryptions()},
+		Userinfo:      true,
+		Introspection: true,
 	}
 	if algs := jose.Managements(algorithms(w.settings)); len(algs) > 0 {
-		for _, alg := range algs {
-			o.Decryption.Algs = append(o.Decryption.Algs, string(alg))
-		}
-		for _, enc := range jose.ContentEncryptions() {
-			o.Decryption.Encs = append(o.Decryption.Encs, string(enc))
-		}
+		o.Decryption.Algs = algs
+		o.Decryption.Encs = jose.ContentEncryptions()
 	}
 	for _, g := range types {
 		o.GrantTypes = append(o.GrantTypes, g.Type())

@@ -84,7 +84,7 @@ const PasswordHash = "$argon2id$v=19$m=8,t=1,p=1$rReuIqn8aUnaBpJ5hSKWlg$JL8H5UXJ
 // two people. The secret of every confidential client is its id and "-secret".
 const BaseConfig = `
 clients:
-- {id: app, name: Application, secret: app-secret, redirect_uris: ["https://app.example.com/cb"], post_logout_redirect_uris: ["https://app.example.com/bye"], trusted: true, grant_types: [authorization_code, refresh_token, client_credentials], scopes: [openid, profile, email, groups, offline_access, api]}
+- {id: app, name: Application, secret: app-secret, redirect_uris: ["https://app.example.com/cb"], post_logout_redirect_uris: ["https://app.example.com/bye"], trusted: true, grant_types: [authorization_code, refresh_token, client_credentials], scopes: [openid, profile, email, address, phone, groups, offline_access, api]}
 - {id: asks, name: Asking application, secret: asks-secret, redirect_uris: ["https://asks.example.com/cb", "https://asks.example.com/other?x=1"]}
 - {id: other, name: Other application, secret: other-secret, redirect_uris: ["https://other.example.com/cb"], trusted: true, trusted_peers: [app]}
 - {id: post, name: Post, secret: post-secret, auth_method: client_secret_post, redirect_uris: ["https://post.example.com/cb"], trusted: true}

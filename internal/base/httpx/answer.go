@@ -22,18 +22,27 @@ func WriteProblem(w http.ResponseWriter, status int, v any) error {
 	return writeJSON(w, problemType, status, v)
 }
 
+// WriteText answers with a text that is made already, such as a signed one.
+func WriteText(w http.ResponseWriter, contentType, text string) error {
+	return write(w, []string{contentType}, http.StatusOK, []byte(text))
+}
+
 func writeJSON(w http.ResponseWriter, contentType []string, status int, v any) error {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}
+	return write(w, contentType, status, body)
+}
+
+func write(w http.ResponseWriter, contentType []string, status int, body []byte) error {
 	h := w.Header()
 	h["Content-Type"] = contentType
 	h["Cache-Control"] = noStore
 	h["X-Content-Type-Options"] = noSniff
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(status)
-	_, err = w.Write(body)
+	_, err := w.Write(body)
 	return err
 }
 

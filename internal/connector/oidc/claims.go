@@ -121,6 +121,7 @@ var texts = map[string]func(*user.Profile) *string{
 	"zoneinfo":           func(p *user.Profile) *string { return &p.ZoneInfo },
 	"locale":             func(p *user.Profile) *string { return &p.Locale },
 	"email":              func(p *user.Profile) *string { return &p.Email },
+	"phone_number":       func(p *user.Profile) *string { return &p.Phone },
 }
 
 // kindOf returns what an expression for a field results in.
@@ -128,7 +129,7 @@ func kindOf(field string) (rule.Kind, bool) {
 	switch {
 	case texts[field] != nil:
 		return rule.String, true
-	case field == "email_verified":
+	case field == "email_verified", field == "phone_number_verified":
 		return rule.Bool, true
 	case field == "groups":
 		return rule.Strings, true
@@ -169,12 +170,49 @@ func (m mapping) profile(ctx context.Context, subject string, claims map[string]
 			p.Username = name
 		}
 	}
+	p.PhoneVerified = p.Phone != "" && values["phone_number_verified"] == true &&
+		(m.fields["phone_number_verified"] != nil || sameText(values["phone_number"], claims["phone_number"]))
+	p.Address, p.Sources = addressOf(claims["address"]), sourcesOf(claims)
 	var err error
 	if p.Groups, err = groupsOf(values["groups"]); err != nil {
 		return user.Profile{}, err
 	}
 	p.Extra, err = m.extraOf(ctx, claims)
 	return p, err
+}
+
+// addressOf returns the address out of a claim, OpenID Connect Core section 5.1.1.
+func addressOf(claim any) user.Address {
+	lines, _ := claim.(map[string]any)
+	line := func(name string) string {
+		if s, ok := lines[name].(string); ok && len(s) <= maxText {
+			return s
+		}
+		return ""
+	}
+	return user.Address{
+		Formatted: line("formatted"), StreetAddress: line("street_address"), Locality: line("locality"),
+		Region: line("region"), PostalCode: line("postal_code"), Country: line("country"),
+	}
+}
+
+// sourcesOf returns where claims are to be found that others make, OpenID Connect Core
+// section 5.6.2, for applications to look: we do not. What is too large to keep is left
+// out, all of it.
+func sourcesOf(claims map[string]any) user.Sources {
+	names, _ := claims["_claim_names"].(map[string]any)
+	sources, _ := claims["_claim_sources"].(map[string]any)
+	s := user.Sources{Names: map[string]string{}, Of: map[string]map[string]any{}}
+	for name, of := range names {
+		source, _ := of.(string)
+		if about, ok := sources[source].(map[string]any); ok {
+			s.Names[name], s.Of[source] = source, about
+		}
+	}
+	if text, err := stdjson.Marshal(s); err != nil || len(text) > maxExtra || len(s.Names) == 0 {
+		return user.Sources{}
+	}
+	return s
 }
 
 // groupsOf returns the groups out of a claim, each once. Too many are an error:

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"dex/internal/base/clock"
+	"dex/internal/base/fault"
 	"dex/internal/protocol/jose"
 	"dex/internal/protocol/oauth"
 )
@@ -201,6 +202,19 @@ func (d *Documents) RequestObject(ctx context.Context, c Client, uri string) (st
 		return "", fmt.Errorf("%w: it is longer than %d bytes", ErrDocument, oauth.MaxRequestObject)
 	}
 	return strings.TrimSpace(string(text)), nil
+}
+
+// ToEncrypt returns the client with the keys that things are encrypted to, if something
+// is to be encrypted for it in this way; else as it is.
+func (d *Documents) ToEncrypt(ctx context.Context, c Client, by Encryption) (Client, error) {
+	if by.Alg == "" {
+		return c, nil
+	}
+	c, err := d.WithKeys(ctx, c, "")
+	if err != nil {
+		return c, fault.Wrap(fault.Unavailable, err, "The keys of the application cannot be read at the moment.")
+	}
+	return c, nil
 }
 
 // CheckSector says whether the document at the client's sector_identifier_uri lists all

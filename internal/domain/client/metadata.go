@@ -27,8 +27,8 @@ type Offer struct {
 
 // Encryptions are ways to encrypt. Without any there is no encryption.
 type Encryptions struct {
-	Algs []string // of the key
-	Encs []string // of the content
+	Algs []jose.KeyManagement
+	Encs []jose.ContentEncryption
 }
 
 // Metadatum is one thing that is known of a client. It has up to three names: in
@@ -154,13 +154,13 @@ var Metadata = []Metadatum{
 	{
 		Name: "request_object_encryption_alg", Setting: "request_object_encryption_alg", Is: "how the keys of its request objects are encrypted", Spec: oidcReg,
 		Listed: []string{"request_object_encryption_alg_values_supported"},
-		Values: func(o Offer) []string { return o.Decryption.Algs },
+		Values: func(o Offer) []string { return texts(o.Decryption.Algs) },
 		at:     func(c *Client) any { return &c.RequestObjectEncryption.Alg },
 	},
 	{
 		Name: "request_object_encryption_enc", Setting: "request_object_encryption_enc", Is: "how its request objects are encrypted", Spec: oidcReg,
 		Listed: []string{"request_object_encryption_enc_values_supported"},
-		Values: func(o Offer) []string { return o.Decryption.Encs },
+		Values: func(o Offer) []string { return texts(o.Decryption.Encs) },
 		at:     func(c *Client) any { return &c.RequestObjectEncryption.Enc },
 	},
 	{
@@ -190,13 +190,13 @@ var Metadata = []Metadatum{
 	{
 		Name: "id_token_encrypted_response_alg", Setting: "id_token_encryption_alg", Is: "how the keys of its ID tokens are encrypted", Spec: oidcReg,
 		Listed: []string{"id_token_encryption_alg_values_supported"},
-		Values: func(o Offer) []string { return o.Encryption.Algs },
+		Values: func(o Offer) []string { return texts(o.Encryption.Algs) },
 		at:     func(c *Client) any { return &c.IDTokenEncryption.Alg },
 	},
 	{
 		Name: "id_token_encrypted_response_enc", Setting: "id_token_encryption_enc", Is: "how its ID tokens are encrypted", Spec: oidcReg,
 		Listed: []string{"id_token_encryption_enc_values_supported"},
-		Values: func(o Offer) []string { return o.Encryption.Encs },
+		Values: func(o Offer) []string { return texts(o.Encryption.Encs) },
 		at:     func(c *Client) any { return &c.IDTokenEncryption.Enc },
 	},
 	{
@@ -208,13 +208,13 @@ var Metadata = []Metadatum{
 	{
 		Name: "userinfo_encrypted_response_alg", Setting: "userinfo_encryption_alg", Is: "how the keys of userinfo are encrypted", Spec: oidcReg,
 		Listed: []string{"userinfo_encryption_alg_values_supported"},
-		Values: func(o Offer) []string { return given(o.Userinfo, o.Encryption.Algs) },
+		Values: func(o Offer) []string { return given(o.Userinfo, texts(o.Encryption.Algs)) },
 		at:     func(c *Client) any { return &c.UserinfoEncryption.Alg },
 	},
 	{
 		Name: "userinfo_encrypted_response_enc", Setting: "userinfo_encryption_enc", Is: "how userinfo is encrypted", Spec: oidcReg,
 		Listed: []string{"userinfo_encryption_enc_values_supported"},
-		Values: func(o Offer) []string { return given(o.Userinfo, o.Encryption.Encs) },
+		Values: func(o Offer) []string { return given(o.Userinfo, texts(o.Encryption.Encs)) },
 		at:     func(c *Client) any { return &c.UserinfoEncryption.Enc },
 	},
 	{
@@ -226,13 +226,13 @@ var Metadata = []Metadatum{
 	{
 		Name: "authorization_encrypted_response_alg", Setting: "response_encryption_alg", Is: "how the keys of its authorization responses are encrypted", Spec: jarm,
 		Listed: []string{"authorization_encryption_alg_values_supported"},
-		Values: func(o Offer) []string { return given(o.jarm(), o.Encryption.Algs) },
+		Values: func(o Offer) []string { return given(o.jarm(), texts(o.Encryption.Algs)) },
 		at:     func(c *Client) any { return &c.ResponseEncryption.Alg },
 	},
 	{
 		Name: "authorization_encrypted_response_enc", Setting: "response_encryption_enc", Is: "how its authorization responses are encrypted", Spec: jarm,
 		Listed: []string{"authorization_encryption_enc_values_supported"},
-		Values: func(o Offer) []string { return given(o.jarm(), o.Encryption.Encs) },
+		Values: func(o Offer) []string { return given(o.jarm(), texts(o.Encryption.Encs)) },
 		at:     func(c *Client) any { return &c.ResponseEncryption.Enc },
 	},
 	{
@@ -244,13 +244,13 @@ var Metadata = []Metadatum{
 	{
 		Name: "introspection_encrypted_response_alg", Setting: "introspection_encryption_alg", Is: "how the keys of introspection are encrypted", Spec: rfc9701,
 		Listed: []string{"introspection_encryption_alg_values_supported"},
-		Values: func(o Offer) []string { return given(o.Introspection, o.Encryption.Algs) },
+		Values: func(o Offer) []string { return given(o.Introspection, texts(o.Encryption.Algs)) },
 		at:     func(c *Client) any { return &c.IntrospectionEncryption.Alg },
 	},
 	{
 		Name: "introspection_encrypted_response_enc", Setting: "introspection_encryption_enc", Is: "how introspection is encrypted", Spec: rfc9701,
 		Listed: []string{"introspection_encryption_enc_values_supported"},
-		Values: func(o Offer) []string { return given(o.Introspection, o.Encryption.Encs) },
+		Values: func(o Offer) []string { return given(o.Introspection, texts(o.Encryption.Encs)) },
 		at:     func(c *Client) any { return &c.IntrospectionEncryption.Enc },
 	},
 	{

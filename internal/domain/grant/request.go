@@ -23,7 +23,8 @@ type Request struct {
 	ExpiresAt   time.Time           `json:"e"`
 	Asked       oauth.Authorization `json:"q"`
 	By          Delivery            `json:"y,omitzero"`
-	About       string              `json:"u,omitempty"` // the account that the client's id_token_hint was about
+	About       string              `json:"u,omitempty"`  // the account that the client's id_token_hint was about
+	Claimed     string              `json:"us,omitempty"` // the account that the client's claims parameter wants as the subject
 	Answered    Answer              `json:"a"`
 	Device      *Waits              `json:"d,omitempty"` // whom it is for, if it is not the client's own browser
 	Steps       []audit.Step        `json:"s,omitempty"` // of the trace, not yet kept elsewhere

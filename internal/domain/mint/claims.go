@@ -3,6 +3,7 @@ package mint
 
 import (
 	"cmp"
+	"maps"
 
 	"dex/internal/domain/user"
 	"dex/internal/protocol/oauth"
@@ -28,6 +29,9 @@ var scopeClaims = map[string]func(p user.Profile, c Claims){
 		c.text("birthdate", p.Birthdate)
 		c.text("zoneinfo", p.ZoneInfo)
 		c.text("locale", p.Locale)
+		if !p.UpdatedAt.IsZero() {
+			c["updated_at"] = p.UpdatedAt.Unix()
+		}
 		for name, value := range p.Extra {
 			if _, taken := c[name]; !taken && !reserved[name] {
 				c[name] = value
@@ -38,6 +42,17 @@ var scopeClaims = map[string]func(p user.Profile, c Claims){
 		if p.Email != "" {
 			c["email"] = p.Email
 			c["email_verified"] = p.EmailVerified
+		}
+	},
+	oauth.ScopeAddress: func(p user.Profile, c Claims) {
+		if p.Address != (user.Address{}) {
+			c["address"] = p.Address
+		}
+	},
+	oauth.ScopePhone: func(p user.Profile, c Claims) {
+		if p.Phone != "" {
+			c["phone_number"] = p.Phone
+			c["phone_number_verified"] = p.PhoneVerified
 		}
 	},
 	oauth.ScopeGroups: func(p user.Profile, c Claims) {
@@ -55,6 +70,8 @@ var reserved = map[string]bool{
 	"s_hash": true, "cnf": true, "act": true, "may_act": true, "scope": true, "client_id": true, "typ": true,
 	"active": true, "token_type": true, "events": true, "gid": true,
 	"email": true, "email_verified": true, "groups": true, // these come with scopes of their own
+	"address": true, "phone_number": true, "phone_number_verified": true, "updated_at": true,
+	"_claim_names": true, "_claim_sources": true,
 }
 
 // Reserved reports whether a claim may not come from a connector's mapping.
@@ -68,7 +85,47 @@ func OfPerson(p user.Profile, scopes oauth.Scopes) Claims {
 			add(p, c)
 		}
 	}
+	c.elsewhere(p.Sources, func(name string) bool { return scopes.Contains(oauth.ClaimScope(name)) })
 	return c
+}
+
+// ask adds the claims about a person that a client has asked for by name, as far as it
+// may have them: each is good for what its scope is, and a scope that the client may not
+// have gives it nothing. A claim that has another value than was asked for is left out.
+// OpenID Connect Core section 5.5.
+func (c Claims) ask(p user.Profile, asked map[string]*oauth.ClaimRequest, may oauth.Scopes) {
+	for name, request := range asked {
+		scope := oauth.ClaimScope(name)
+		if !may.Contains(scope) {
+			continue
+		}
+		if value, has := OfPerson(p, oauth.Scopes{scope})[name]; has && request.Takes(value) {
+			c[name] = value
+		}
+	}
+	c.elsewhere(p.Sources, func(name string) bool {
+		_, wanted := asked[name]
+		return wanted && may.Contains(oauth.ClaimScope(name))
+	})
+}
+
+// elsewhere adds where claims about a person are to be found that others make, for those
+// that the client may have: OpenID Connect Core section 5.6.2.
+func (c Claims) elsewhere(s user.Sources, may func(name string) bool) {
+	names, sources := map[string]string{}, map[string]map[string]any{}
+	for name, source := range s.Names {
+		if _, ours := c[name]; !ours && !reserved[name] && may(name) && s.Of[source] != nil {
+			names[name], sources[source] = source, s.Of[source]
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	if before, ok := c["_claim_names"].(map[string]string); ok {
+		maps.Copy(names, before)
+		maps.Copy(sources, c["_claim_sources"].(map[string]map[string]any))
+	}
+	c["_claim_names"], c["_claim_sources"] = names, sources
 }
 
 func (c Claims) text(name, value string) {

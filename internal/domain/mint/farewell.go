@@ -28,17 +28,12 @@ type LogoutClaims struct {
 	SessionID string              `json:"sid"`
 }
 
-// LogoutToken makes what tells a client that a session has ended. It names the session
-// as the ID tokens of that client do, and is signed as they are. To a client that knows
-// people by pairwise subjects it names the session alone.
+// LogoutToken makes what tells a client that a session has ended. It names the person
+// and the session as the ID tokens of that client do, and is signed as they are.
 func (m *Mint) LogoutToken(c client.Client, f session.Farewell, now time.Time) (string, error) {
-	subject := f.UserID
-	if c.SubjectType == client.SubjectPairwise {
-		subject = ""
-	}
 	token, err := m.Signer.Sign(c.IDTokenAlg, jose.TypeLogoutToken, LogoutClaims{
 		Claims: jose.Claims{
-			Issuer: m.Issuer, Subject: subject, Audience: jose.Audience{c.ID},
+			Issuer: m.Issuer, Subject: m.Subject(c, f.UserID), Audience: jose.Audience{c.ID},
 			IssuedAt: jose.DateOf(now), Expiry: jose.DateOf(now.Add(logoutTTL)), ID: strings.ToLower(rand.Text()),
 		},
 		Events:    map[string]struct{}{LogoutEvent: {}},

@@ -54,15 +54,15 @@ func (m *Mint) Front(p grant.Permit, c client.Client, profile user.Profile, f Fr
 // recommends ten minutes at most.
 const responseTTL = 10 * time.Minute
 
-// Response returns an authorization response as one signed parameter (JARM section
-// 2.1). It takes no permit: what is in it has been permitted, or is an error.
+// Response returns an authorization response as one parameter, which is signed, and
+// encrypted if the client wants it so (JARM sections 2.1 and 2.2). It takes no permit: what is in it has been permitted, or is an error.
 func (m *Mint) Response(c client.Client, params url.Values, now time.Time) (string, error) {
 	claims := Claims{}
 	for name := range params {
 		claims[name] = params.Get(name)
 	}
 	claims["iss"], claims["aud"], claims["exp"] = m.Issuer, c.ID, now.Add(responseTTL).Unix()
-	signed, err := m.Signer.Sign(responseAlg(c), jose.TypeJWT, claims)
+	signed, err := m.protect(c, responseAlg(c), c.ResponseEncryption, jose.TypeJWT, claims)
 	if err != nil {
 		return "", fmt.Errorf("sign a response: %w", err)
 	}

@@ -34,6 +34,7 @@ type Mint struct {
 	Issuer    string
 	Signer    Signer
 	Lifetimes tenant.Lifetimes
+	Subjects  Subjects
 }
 
 // Tokens makes the access token, and the ID token if openid was granted, that a
@@ -69,7 +70,7 @@ func (m *Mint) access(a grant.Authorization, c client.Client, now time.Time) (oa
 	if !a.Until.IsZero() {
 		ttl = min(ttl, a.Until.Sub(now))
 	}
-	access, err := m.Signer.Sign(AccessTokenAlg, jose.TypeAccessToken, m.accessClaims(a, now, ttl))
+	access, err := m.Signer.Sign(AccessTokenAlg, jose.TypeAccessToken, m.accessClaims(a, c, now, ttl))
 	if err != nil {
 		return oauth.TokenResponse{}, fmt.Errorf("sign an access token: %w", err)
 	}
@@ -83,7 +84,7 @@ func (m *Mint) access(a grant.Authorization, c client.Client, now time.Time) (oa
 }
 
 func (m *Mint) idToken(a grant.Authorization, c client.Client, p user.Profile, b beside, now time.Time) (string, error) {
-	token, err := m.Signer.Sign(c.IDTokenAlg, jose.TypeJWT, m.idClaims(a, c, p, b, now))
+	token, err := m.protect(c, c.IDTokenAlg, c.IDTokenEncryption, jose.TypeJWT, m.idClaims(a, c, p, b, now))
 	if err != nil {
 		return "", fmt.Errorf("sign an ID token: %w", err)
 	}
@@ -96,13 +97,13 @@ type beside struct {
 	alone               bool // no access token ever comes of it, to ask userinfo with
 }
 
-func (m *Mint) accessClaims(a grant.Authorization, now time.Time, ttl time.Duration) AccessClaims {
+func (m *Mint) accessClaims(a grant.Authorization, c client.Client, now time.Time, ttl time.Duration) AccessClaims {
 	claims := AccessClaims{
 		Claims: jose.Claims{
 			Issuer: m.Issuer,
 			// A client that acts for itself is its own subject; accounts have a prefix
 			// that no client may have.
-			Subject:  cmp.Or(a.UserID, a.ClientID),
+			Subject:  cmp.Or(m.Subject(c, a.UserID), a.ClientID),
 			Audience: m.audience(a),
 			Expiry:   jose.DateOf(now.Add(ttl)),
 			IssuedAt: jose.DateOf(now),
@@ -142,9 +143,12 @@ func (m *Mint) idClaims(a grant.Authorization, c client.Client, p user.Profile, 
 	if c.ScopeClaims || b.alone { // OpenID Connect Core section 5.4
 		claims = OfPerson(p, a.Scopes)
 	}
+	if asked := a.Terms.Claims; asked != nil {
+		claims.ask(p, asked.IDToken, c.Scopes)
+	}
 	maps.Copy(claims, Claims{ // which win over what a connector said
 		"iss":       m.Issuer,
-		"sub":       a.UserID,
+		"sub":       m.Subject(c, a.UserID),
 		"aud":       c.ID,
 		"exp":       now.Add(ttl).Unix(),
 		"iat":       now.Unix(),

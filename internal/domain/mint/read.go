@@ -111,4 +111,4 @@ func (h IDHint) Client() string {
 	return ""
 }
 
-var idTokenAlgs = []jose.Algorithm{jose.RS256, jose.ES256, jose.EdDSA}
+var idTokenAlgs = []jose.Algorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA}

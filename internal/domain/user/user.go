@@ -49,13 +49,36 @@ type Profile struct {
 	Locale            string         `json:"locale,omitempty"`
 	Email             string         `json:"email,omitempty"`
 	EmailVerified     bool           `json:"email_verified,omitempty"`
+	Phone             string         `json:"phone_number,omitempty"`
+	PhoneVerified     bool           `json:"phone_number_verified,omitempty"`
+	Address           Address        `json:"address,omitzero"`
 	Groups            []string       `json:"groups,omitempty"`
 	Extra             map[string]any `json:"extra,omitempty"` // claims without a field of their own
+	Sources           Sources        `json:"sources,omitzero"`
+	UpdatedAt         time.Time      `json:"-"` // when the account last changed
 }
 
-// With returns the profile with the groups of ours that the account is in beside
-// those that the connector has named.
+// Address is where somebody is reached by letter, OpenID Connect Core section 5.1.1.
+type Address struct {
+	Formatted     string `json:"formatted,omitempty"` // all of it, with line breaks
+	StreetAddress string `json:"street_address,omitempty"`
+	Locality      string `json:"locality,omitempty"`
+	Region        string `json:"region,omitempty"`
+	PostalCode    string `json:"postal_code,omitempty"`
+	Country       string `json:"country,omitempty"`
+}
+
+// Sources are claims that others say of somebody, and that a connector has only told us
+// where to find: OpenID Connect Core section 5.6.2. They are passed on as they came.
+type Sources struct {
+	Names map[string]string         `json:"names,omitempty"` // of the source, by claim
+	Of    map[string]map[string]any `json:"of,omitempty"`    // by the name of the source
+}
+
+// With returns the profile with what the account says: the groups of ours that it is in,
+// beside those that the connector has named, and when it last changed.
 func (p Profile) With(u User) Profile {
+	p.UpdatedAt = u.UpdatedAt
 	if len(u.MemberOf) == 0 {
 		return p
 	}

@@ -74,7 +74,7 @@ func (h *Handler) consentPage(r *http.Request, req grant.Request, c client.Clien
 			page.ClientHost = u.Scheme + ":"
 		}
 	}
-	for _, s := range req.Asked.Scopes {
+	for _, s := range needed(req, c) {
 		line := scopeLine{Name: s}
 		if noun, reads := strings.CutSuffix(s, ":read"); reads && role.IsAdministrative(s) && req.Asked.Scopes.Contains(noun+":write") {
 			continue // who is told that it may be changed need not be told that it may be seen
@@ -120,10 +120,10 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch form.Get("answer") {
 	case "allow":
-		req.Answered.Consent, req.Answered.ConsentBy = mine.Asked.Scopes, known.User.ID
+		req.Answered.Consent, req.Answered.ConsentBy = needed(mine, c), known.User.ID
 		req.Note(now, "consent", "given")
 		if form.Get("remember") != "" && remembers(req, c) {
-			if err := h.Grants.KeepConsent(r.Context(), known.User.ID, c.ID, mine.Asked.Scopes, now); err != nil {
+			if err := h.Grants.KeepConsent(r.Context(), known.User.ID, c.ID, needed(mine, c), now); err != nil {
 				return err
 			}
 		}

@@ -134,6 +134,11 @@ func (h *Handler) begin(r *http.Request, params url.Values) (grant.Request, clie
 		By:          by,
 	}
 	req.About, _ = h.Subject(asked.IDTokenHint)
+	if who := asked.Claims.Subject(); who != "" {
+		if req.Claimed, _ = h.Mint.Subjects.User(c, who); req.Claimed == "" {
+			req.Claimed = who // which is nobody
+		}
+	}
 	req.Asked.IDTokenHint = "" // which may be larger than all that a browser keeps
 	httpx.Annotate(r.Context(), slog.String("support_code", req.SupportCode))
 	req.Note(now, "request", c.ID+" asks for "+asked.Scopes.String())
@@ -239,7 +244,7 @@ func (h *Handler) again(w http.ResponseWriter, r *http.Request, id string) error
 	}
 	req := grant.Request{
 		ID: carry.NewID(now), SupportCode: audit.NewSupportCode(), CSRF: old.CSRF,
-		StartedAt: now, ExpiresAt: now.Add(h.Lifetimes.Attempt), Asked: old.Asked, By: old.By, About: old.About,
+		StartedAt: now, ExpiresAt: now.Add(h.Lifetimes.Attempt), Asked: old.Asked, By: old.By, About: old.About, Claimed: old.Claimed,
 	}
 	req.Note(now, "request", "started again after "+old.SupportCode+" had expired")
 	return h.leave(w, r, req, c, route.Authorize)
@@ -352,7 +357,7 @@ func isMeant(req grant.Request, known *session.Known) bool {
 	if by := req.Asked.ConnectorID; by != "" && by != known.Session.ConnectorID {
 		return false
 	}
-	if who := req.Asked.Claims.Subject(); who != "" && who != known.User.ID {
+	if req.Claimed != "" && req.Claimed != known.User.ID {
 		return false
 	}
 	return req.About == "" || req.About == known.User.ID

@@ -63,11 +63,23 @@ func mayBeAnother(r grant.Request, c client.Client) bool {
 	return c.Public && (c.Native || r.Loopback()) && slices.ContainsFunc(r.Asked.Scopes, role.IsAdministrative)
 }
 
+// needed are the scopes that the person has to allow: those that the client asks for,
+// and those that claims come with which it asks for one by one.
+func needed(r grant.Request, c client.Client) oauth.Scopes {
+	scopes := slices.Clone(r.Asked.Scopes)
+	for _, s := range r.Asked.Claims.Scopes() {
+		if c.Scopes.Contains(s) && !scopes.Contains(s) {
+			scopes = append(scopes, s)
+		}
+	}
+	return scopes
+}
+
 // consented reports whether the person has allowed what is asked.
 func consented(r grant.Request, c client.Client, s *session.Known) bool {
 	now := len(r.Answered.Consent) > 0 && r.Answered.ConsentBy == s.User.ID
 	switch {
-	case now && len(r.Asked.Scopes.Without(r.Answered.Consent)) == 0:
+	case now && len(needed(r, c).Without(r.Answered.Consent)) == 0:
 		return true
 	case r.Asked.Prompt.Consent, r.PrivateUse(), r.Device != nil, mayBeAnother(r, c):
 		return false
@@ -75,7 +87,7 @@ func consented(r grant.Request, c client.Client, s *session.Known) bool {
 		return true
 	default:
 		// Authorization details say something else each time.
-		return remembers(r, c) && len(r.Asked.Details) == 0 && len(r.Asked.Scopes.Without(s.Consent)) == 0
+		return remembers(r, c) && len(r.Asked.Details) == 0 && len(needed(r, c).Without(s.Consent)) == 0
 	}
 }
 

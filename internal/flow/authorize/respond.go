@@ -119,6 +119,9 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, req grant.Requ
 		kept.ExpiresAt, front.Code = now.Add(c.CodeTTL(h.Lifetimes.Code)), code
 	}
 	if req.Asked.ResponseType.Front() {
+		if c, err = h.Documents.ToEncrypt(r.Context(), c, c.IDTokenEncryption); err != nil {
+			return err
+		}
 		tokens, err := h.Mint.Front(permits[len(permits)-1], c, *known.Profile(), front, now)
 		if err != nil {
 			return err
@@ -237,6 +240,10 @@ func (h *Handler) send(w http.ResponseWriter, r *http.Request, to reply, params 
 		params.Set("state", to.state)
 	}
 	if to.mode.Signed() {
+		var err error
+		if to.client, err = h.Documents.ToEncrypt(r.Context(), to.client, to.client.ResponseEncryption); err != nil {
+			return err
+		}
 		response, err := h.Mint.Response(to.client, params, h.Clock.Now())
 		if err != nil {
 			return err

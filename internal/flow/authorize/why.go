@@ -45,6 +45,8 @@ func passedOver(r grant.Request, s seen, now time.Time) (said, why string) {
 		return "is of another connector: " + k.ConnectorID, "connector_id=" + r.Asked.ConnectorID
 	case r.About != "" && r.About != s.known.User.ID:
 		return "is of somebody else than is asked about", "id_token_hint"
+	case r.Claimed != "" && r.Claimed != s.known.User.ID:
+		return "is of somebody else than is asked about", "claims"
 	case !now.Before(k.ExpiresAt):
 		return "has ended", "expiry.sessions"
 	case !now.Before(k.IdleUntil):

@@ -53,6 +53,7 @@ func TestEachDecisionNamesWhatDecidedIt(t *testing.T) {
 		{name: "ended because nobody used it", client: app, known: ann(unused), want: []string{"session", "has ended, unused", "expiry.sessions_idle"}},
 		{name: "another connector", client: app, known: ann(func(k *session.Known) { k.Session.ConnectorID = "local" }), asks: func(r *grant.Request) { r.Asked.ConnectorID = "corp" }, want: []string{"session", "is of another connector: local", "connector_id=corp"}},
 		{name: "another person", client: app, known: ann(nil), asks: func(r *grant.Request) { r.About = "usr_ben" }, want: []string{"session", "is of somebody else than is asked about", "id_token_hint"}},
+		{name: "another subject", client: app, known: ann(nil), asks: func(r *grant.Request) { r.Claimed = "usr_ben" }, want: []string{"session", "is of somebody else than is asked about", "claims"}},
 		{name: "the gate is against it", client: app, known: ann(nil), denial: &grant.Denial{Reason: grant.ConnectorNotAllowed, Setting: "connectors: [corp] of client app"}, want: []string{"session", "does not count: the client does not accept this connector", "connectors: [corp] of client app"}},
 		{name: "the gate, without a setting", client: app, known: ann(nil), denial: &grant.Denial{Reason: grant.UserEpoch}, want: []string{"session", "does not count: issued before the account's epoch", "the gate"}},
 	} {

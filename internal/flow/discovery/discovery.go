@@ -160,7 +160,7 @@ func (h *Handler) metadata() oauth.Metadata {
 		RevocationEndpoint:        h.Issuer + route.Revoke,
 		IntrospectionEndpoint:     h.Issuer + route.Introspect,
 		EndSessionEndpoint:        h.Issuer + route.Logout,
-		ScopesSupported:           []string{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopeGroups, oauth.ScopeOffline},
+		ScopesSupported:           []string{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopeAddress, oauth.ScopePhone, oauth.ScopeGroups, oauth.ScopeOffline},
 		Supported:                 h.Offer.Supported(),
 		ClientDocuments:           h.Documents,
 		ResponseModesSupported:    h.Offer.Modes,
@@ -170,7 +170,8 @@ func (h *Handler) metadata() oauth.Metadata {
 		IntrospectionAuthMethods:  confidential,
 		IntrospectionAuthAlgs:     client.AssertionAlgs(),
 		ClaimsSupported:           claims,
-		ClaimTypesSupported:       []string{"normal"},
+		ClaimsParameterSupported:  true,
+		ClaimTypesSupported:       []string{"normal", "aggregated", "distributed"},
 		ACRValuesSupported:        []string{credential.SingleFactor, credential.MultiFactor},
 		PromptValuesSupported:     []string{"none", "login", "consent", "select_account"},
 		DisplayValuesSupported:    []string{"page"},
@@ -191,5 +192,6 @@ func (h *Handler) metadata() oauth.Metadata {
 var claims = []string{
 	"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "sid", "at_hash", "c_hash", "s_hash",
 	"name", "given_name", "family_name", "middle_name", "nickname", "preferred_username", "profile", "picture",
-	"website", "gender", "birthdate", "zoneinfo", "locale", "email", "email_verified", "groups",
+	"website", "gender", "birthdate", "zoneinfo", "locale", "email", "email_verified",
+	"address", "phone_number", "phone_number_verified", "updated_at", "groups",
 }

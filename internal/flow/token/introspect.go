@@ -31,7 +31,27 @@ func (h *Handler) introspect(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return httpx.WriteJSON(w, http.StatusOK, answer)
+	if !signedWanted(c, r.Header.Values("Accept")) {
+		return httpx.WriteJSON(w, http.StatusOK, answer)
+	}
+	if c, err = h.Documents.ToEncrypt(r.Context(), c, c.IntrospectionEncryption); err != nil {
+		return err
+	}
+	token, err := h.Mint.Introspection(c, answer, h.Clock.Now())
+	if err != nil {
+		return err
+	}
+	return httpx.WriteText(w, introspectionType, token)
+}
+
+// introspectionType is the media type of an introspection that is signed.
+const introspectionType = "application/token-introspection+jwt"
+
+// signedWanted reports whether a client wants to be able to show what it was told: it is
+// registered so, or says so with its question. RFC 9701 section 4.
+func signedWanted(c client.Client, accept []string) bool {
+	return c.IntrospectionAlg != "" || c.IntrospectionEncryption.Alg != "" ||
+		slices.ContainsFunc(accept, func(header string) bool { return strings.Contains(strings.ToLower(header), introspectionType) })
 }
 
 // question reads which client asks about which token.
@@ -152,7 +172,7 @@ func (h *Handler) worthOfRefresh(ctx context.Context, asks client.Client, token 
 		return oauth.IntrospectionResponse{}, err
 	}
 	return oauth.IntrospectionResponse{
-		Active: true, Issuer: h.Issuer, Subject: a.UserID, ClientID: a.ClientID, Scope: a.Scopes.String(),
+		Active: true, Issuer: h.Issuer, Subject: h.Mint.Subject(asks, a.UserID), ClientID: a.ClientID, Scope: a.Scopes.String(),
 		Expiry: jose.DateOf(known.Family.IdleUntil), IssuedAt: jose.DateOf(known.Family.RotatedAt),
 	}, nil
 }

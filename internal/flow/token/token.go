@@ -172,6 +172,9 @@ func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, a *asked) err
 	if err != nil {
 		return err
 	}
+	if c, err = h.Documents.ToEncrypt(r.Context(), c, c.IDTokenEncryption); err != nil {
+		return err
+	}
 	permit, err := e.Permit.Toward(c, h.Issuer, req.Resources)
 	if err != nil {
 		return err

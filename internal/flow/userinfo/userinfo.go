@@ -21,13 +21,15 @@ import (
 
 // Handler serves the userinfo endpoint.
 type Handler struct {
-	Issuer  string
-	Clients client.Store
-	Grants  grant.Store
-	Desk    grant.Desk
-	Proofs  *proof.Desk
-	Ring    *key.Ring
-	Clock   clock.Clock
+	Issuer    string
+	Clients   client.Store
+	Documents *client.Documents // where clients publish their keys
+	Grants    grant.Store
+	Desk      grant.Desk
+	Proofs    *proof.Desk
+	Mint      *mint.Mint
+	Ring      *key.Ring
+	Clock     clock.Clock
 }
 
 // Routes adds the flow to a mux.
@@ -37,7 +39,8 @@ func (h *Handler) Routes(mux *http.ServeMux) {
 	mux.Handle("OPTIONS "+route.Userinfo, httpx.Handle(h.preflight, writeError))
 }
 
-// serve answers with the claims that the access token's scopes stand for.
+// serve answers with the claims that the access token's scopes stand for, and with
+// those that were asked for by name.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Pragma", "no-cache")
 	shown := proof.Shown{DPoP: r.Header.Values("DPoP"), Certificates: httpx.Certificates(r), Method: r.Method, Path: route.Userinfo}
@@ -86,9 +89,18 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 		return oauth.Errorf(oauth.InsufficientScope, "The access token was not issued with the scope openid.")
 	}
 	httpx.AllowOrigin(w, r, c.AllowedOrigins)
-	answer := mint.OfPerson(*known.Profile(), scopes)
-	answer["sub"] = claims.Subject
-	return httpx.WriteJSON(w, http.StatusOK, answer)
+	if c, err = h.Documents.ToEncrypt(ctx, c, c.UserinfoEncryption); err != nil {
+		return err
+	}
+	answer := h.Mint.Userinfo(c, known.Authorization, *known.Profile(), scopes)
+	protected, err := h.Mint.UserinfoToken(c, answer)
+	if err != nil {
+		return err
+	}
+	if protected == "" {
+		return httpx.WriteJSON(w, http.StatusOK, answer)
+	}
+	return httpx.WriteText(w, "application/jwt", protected)
 }
 
 // presented returns the access token of a request: from its header or, with POST, from

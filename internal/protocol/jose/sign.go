@@ -19,6 +19,9 @@ const (
 	TypeJWT         = "JWT"        // an ID token
 	TypeAccessToken = "at+jwt"     // RFC 9068
 	TypeLogoutToken = "logout+jwt" // OpenID Connect Back-Channel Logout 1.0
+	// What is signed for whoever has asked, and proves nothing to anybody else.
+	TypeUserinfo      = "userinfo+jwt"
+	TypeIntrospection = "token-introspection+jwt" // RFC 9701
 )
 
 // Signer signs claims with one key. It may be used by many at once.

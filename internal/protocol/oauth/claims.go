@@ -1,7 +1,10 @@
 package oauth
 
 import (
+	"bytes"
 	"encoding/json"
+	"maps"
+	"slices"
 
 	"dex/internal/protocol/jose"
 )
@@ -74,6 +77,59 @@ func (c *ClaimRequest) wanted() []string {
 		}
 	}
 	return texts
+}
+
+// Takes reports whether a value of a claim is one that was asked for.
+func (c *ClaimRequest) Takes(value any) bool {
+	if c == nil || len(c.Value) == 0 && len(c.Values) == 0 {
+		return true
+	}
+	text, err := json.Marshal(value)
+	if err != nil {
+		return false
+	}
+	for _, v := range append([]json.RawMessage{c.Value}, c.Values...) {
+		var compact bytes.Buffer
+		if json.Compact(&compact, v) == nil && bytes.Equal(compact.Bytes(), text) {
+			return true
+		}
+	}
+	return false
+}
+
+// claimScopes are the scopes that claims about a person come with, if it is not the
+// scope profile: OpenID Connect Core section 5.4.
+var claimScopes = map[string]string{
+	"email": ScopeEmail, "email_verified": ScopeEmail, "address": ScopeAddress,
+	"phone_number": ScopePhone, "phone_number_verified": ScopePhone, "groups": ScopeGroups,
+}
+
+// ClaimScope returns the scope that a claim about a person comes with.
+func ClaimScope(name string) string {
+	if scope, ok := claimScopes[name]; ok {
+		return scope
+	}
+	return ScopeProfile
+}
+
+// aboutTheLogin are claims that every client has, and that tell nothing of a person.
+var aboutTheLogin = []string{"iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "azp", "sid", "at_hash", "c_hash", "s_hash"}
+
+// Scopes returns the scopes whose claims are asked for one by one: what a person has to
+// allow, although the client has not asked for all that the scope stands for.
+func (c *ClaimsRequest) Scopes() Scopes {
+	if c == nil {
+		return nil
+	}
+	var scopes Scopes
+	for _, place := range []map[string]*ClaimRequest{c.IDToken, c.Userinfo} {
+		for _, name := range slices.Sorted(maps.Keys(place)) {
+			if scope := ClaimScope(name); !slices.Contains(aboutTheLogin, name) && !scopes.Contains(scope) {
+				scopes = append(scopes, scope)
+			}
+		}
+	}
+	return scopes
 }
 
 // ACR returns the authentication context classes that the ID token shall have one of,

@@ -10,6 +10,8 @@ const (
 	ScopeOpenID  = "openid"
 	ScopeProfile = "profile"
 	ScopeEmail   = "email"
+	ScopeAddress = "address"
+	ScopePhone   = "phone"
 	ScopeGroups  = "groups"
 	ScopeOffline = "offline_access"
 )
