@@ -19,6 +19,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"dex/internal/app/config"
+	"dex/internal/app/workertest"
 	"dex/internal/base/clock"
 	"dex/internal/base/outbound"
 	"dex/internal/connector/connectortest"
@@ -275,6 +277,43 @@ func TestTheConfigurationOfAPlan(t *testing.T) {
 			t.Fatal(err)
 		}
 		goldenFile(t, name+".json", string(text)+"\n")
+	}
+}
+
+// The configuration under which dex is tested is one that dex takes.
+func TestDexTakesItsConfiguration(t *testing.T) {
+	s := setup("https://suite.example.com")
+	now := time.Now()
+	for i := range s.Keys {
+		var err error
+		if s.Keys[i], err = NewKey(fmt.Sprintf("client-%d", i)); err != nil {
+			t.Fatal(err)
+		}
+		if s.Certificates[i], err = NewCertificate(fmt.Sprintf("client %d", i), "", now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	server, err := NewCertificate("dex", "dex.example.com", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	d := Dex{
+		Listen: "127.0.0.1:0", MTLSListen: "127.0.0.1:0", Database: "sqlite:" + filepath.Join(dir, "dex.db"), PasswordHash: workertest.PasswordHash,
+		CertFile: filepath.Join(dir, "tls.crt"), KeyFile: filepath.Join(dir, "tls.key"), SuiteCAFile: filepath.Join(dir, "tls.crt"),
+		ClientsCAFile: filepath.Join(dir, "tls.crt"),
+	}
+	settings, err := s.Settings(d, Plans())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"tls.crt": server.Chain, "tls.key": server.Key, "dex.yaml": string(settings)} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := config.Load(config.Source{Environ: []string{config.EnvPrefix + "CONFIG=" + filepath.Join(dir, "dex.yaml")}}); err != nil {
+		t.Error(err)
 	}
 }
 
