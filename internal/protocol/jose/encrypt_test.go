@@ -50,7 +50,7 @@ func TestWhatIsEncryptedIsReadByItsRecipientAlone(t *testing.T) {
 					t.Errorf("the header is %+v, want %+v", h, want)
 				}
 				// Others read it too.
-				parsed, err := gojose.ParseEncrypted(token, []gojose.KeyAlgorithm{gojose.KeyAlgorithm(m)}, []gojose.ContentEncryption{gojose.ContentEncryption(enc)})
+				parsed, err := gojose.ParseEncryptedCompact(token, []gojose.KeyAlgorithm{gojose.KeyAlgorithm(m)}, []gojose.ContentEncryption{gojose.ContentEncryption(enc)})
 				if err != nil {
 					t.Fatal(err)
 				}
