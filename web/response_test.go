@@ -74,7 +74,7 @@ func (unknownPage) Template() string { return "../web.go" }
 
 // shortPage lacks a field that its template reads, after much of the page has
 // been drawn.
-type shortPage struct{ ClientName string }
+type shortPage struct{ ClientName, ClientLogo string }
 
 func (shortPage) Template() string { return "login/form.html" }
 

@@ -16,6 +16,7 @@ import (
 // the same for everybody; all others are a browser's.
 var ofClients = []string{
 	route.Token, route.PushRequest, route.Userinfo, route.Revoke, route.Introspect, route.Discovery, route.OAuthMetadata, route.Keys, route.Live, route.Ready, route.Static,
+	route.WebFinger, route.ProtectedUser,
 }
 
 // knock sends a request as a script of another origin would, but with all cookies.
