@@ -53,7 +53,6 @@ func (c Client) Make() (client.Client, error) {
 		ResponseEncryption:      encryption(c.ResponseEncryptionAlg, c.ResponseEncryptionEnc),
 		IntrospectionAlg:        jose.Algorithm(c.IntrospectionAlg),
 		IntrospectionEncryption: encryption(c.IntrospectionEncryptionAlg, c.IntrospectionEncryptionEnc),
-		AccessTokenFormat:       client.TokenFormat(c.AccessTokenFormat),
 		RequireAuthTime:         c.RequireAuthTime, DefaultACR: c.DefaultACRValues, InitiateLoginURI: c.InitiateLoginURI,
 		FrontchannelLogoutURI: c.FrontchannelLogoutURI, FrontchannelLogoutSession: c.FrontchannelLogoutSessionRequired,
 		BackchannelLogoutURI: c.BackchannelLogoutURI, BackchannelLogoutSession: c.BackchannelLogoutSessionRequired,

@@ -171,8 +171,6 @@ type Client struct {
 	IntrospectionEncryptionAlg string `yaml:"introspection_encryption_alg" enum:"RSA-OAEP|RSA-OAEP-256|ECDH-ES|ECDH-ES+A128KW|ECDH-ES+A256KW"`
 	// Encrypt introspection answers for the client: how their content is. Without one: A128CBC-HS256.
 	IntrospectionEncryptionEnc string `yaml:"introspection_encryption_enc" enum:"A128CBC-HS256|A256CBC-HS512|A128GCM|A256GCM"`
-	// What access tokens are: jwt can be read by resource servers themselves (RFC 9068), opaque says nothing to anybody but us.
-	AccessTokenFormat string `yaml:"access_token_format" enum:"jwt|opaque"`
 	// Whether all clients know a person by one subject, or those of each sector by another, so that they cannot compare whom they know.
 	SubjectType string `yaml:"subject_type" enum:"public|pairwise"`
 	// A document that lists the redirect URIs of all clients of a sector, which share pairwise subjects. Without one the sector is the host of the redirect URIs.
@@ -194,8 +192,8 @@ type Client struct {
 	// It needs to know which session.
 	BackchannelLogoutSessionRequired bool `yaml:"backchannel_logout_session_required"`
 	// How the client hears of a backchannel authentication (CIBA).
-	CIBAMode string `yaml:"ciba_mode" enum:"poll|ping|push"`
-	// Where the client is notified, for the modes ping and push.
+	CIBAMode string `yaml:"ciba_mode" enum:"poll|ping"`
+	// Where the client is notified, for the mode ping.
 	CIBANotificationEndpoint string `yaml:"ciba_notification_endpoint" format:"uri"`
 	// The algorithm that the client signs backchannel authentication requests with. Without one they need not be signed, except with the profile fapi1.
 	CIBARequestAlg string `yaml:"ciba_request_alg" enum:"RS256|PS256|ES256|ES384|EdDSA"`

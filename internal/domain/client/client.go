@@ -76,10 +76,9 @@ type Client struct {
 	ResponseEncryption      Encryption     `json:"response_encryption,omitzero"`
 	IntrospectionAlg        jose.Algorithm `json:"introspection_alg,omitempty"` // empty: plain JSON
 	IntrospectionEncryption Encryption     `json:"introspection_encryption,omitzero"`
-	AccessTokenFormat       TokenFormat    `json:"access_token_format,omitempty"` // empty: JWT
-	AccessTTL               time.Duration  `json:"access_ttl,omitempty"`          // zero: the tenant's
-	IDTTL                   time.Duration  `json:"id_ttl,omitempty"`              // zero: the tenant's
-	RefreshGrace            time.Duration  `json:"refresh_grace,omitempty"`       // zero: the tenant's; negative: none
+	AccessTTL               time.Duration  `json:"access_ttl,omitempty"`    // zero: the tenant's
+	IDTTL                   time.Duration  `json:"id_ttl,omitempty"`        // zero: the tenant's
+	RefreshGrace            time.Duration  `json:"refresh_grace,omitempty"` // zero: the tenant's; negative: none
 
 	DefaultMaxAge    *oauth.Seconds `json:"default_max_age,omitempty"`
 	RequireAuthTime  bool           `json:"require_auth_time,omitempty"` // which ID tokens always have
@@ -127,15 +126,6 @@ const (
 	SubjectPairwise SubjectType = "pairwise" // each sector by another
 )
 
-// TokenFormat is what access tokens are.
-type TokenFormat string
-
-// The formats.
-const (
-	FormatJWT    TokenFormat = "jwt"    // RFC 9068
-	FormatOpaque TokenFormat = "opaque" // a handle, which says nothing by itself
-)
-
 // TLSAuth is what the certificate of a client says that authenticates itself by
 // tls_client_auth, RFC 8705 section 2.1.2. One of them is set.
 type TLSAuth struct {
@@ -149,7 +139,7 @@ type TLSAuth struct {
 // Backchannel is how a client asks for somebody who is elsewhere, OpenID Connect
 // Client-Initiated Backchannel Authentication (CIBA) section 4.
 type Backchannel struct {
-	Mode       string         `json:"mode,omitempty"`     // poll, ping or push
+	Mode       string         `json:"mode,omitempty"`     // poll or ping
 	Endpoint   string         `json:"endpoint,omitempty"` // where it is notified
 	RequestAlg jose.Algorithm `json:"request_alg,omitempty"`
 }

@@ -154,10 +154,10 @@ func (all *conflicts) grants(c Client, d Demands) {
 	case c.May(grantCIBA) && c.Public:
 		all.add("grant_types", "has %s, which is not for a public client: anybody could ask people in its name", grantCIBA)
 	case c.May(grantCIBA) && b.Mode == "":
-		all.add("ciba_mode", "is not set, and the grant type %s needs one: poll, ping or push", grantCIBA)
+		all.add("ciba_mode", "is not set, and the grant type %s needs one: poll or ping", grantCIBA)
 	case !c.May(grantCIBA) && b != Backchannel{}:
 		all.add("grant_types", "has no %s, so that what is said of it would serve nothing", grantCIBA)
-	case (b.Mode == "ping" || b.Mode == "push") && b.Endpoint == "":
+	case b.Mode == "ping" && b.Endpoint == "":
 		all.add("ciba_notification_endpoint", "is not set, and the mode %s needs it", b.Mode)
 	case b.Mode == "poll" && b.Endpoint != "":
 		all.add("ciba_notification_endpoint", "is set, and in the mode poll nobody is notified")

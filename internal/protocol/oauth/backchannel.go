@@ -20,7 +20,6 @@ const GrantCIBA = "urn:openid:params:grant-type:ciba"
 const (
 	DeliveryPoll = "poll" // it asks
 	DeliveryPing = "ping" // it is told when to ask
-	DeliveryPush = "push" // it is sent the tokens
 )
 
 // MaxBindingMessage is the length of what two screens show for a person to compare, in
