@@ -19,7 +19,7 @@ func (n noun[T]) createCommand(t *tool) *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use:     "create",
-		Short:   fmt.Sprintf("Make a %s, or several", n.one),
+		Short:   fmt.Sprintf("Make %s, or several", n.any()),
 		Example: n.example,
 		Args:    cobra.NoArgs,
 	}

@@ -19,7 +19,7 @@ func (n noun[T]) deleteCommand(t *tool) *cobra.Command {
 	c := &cobra.Command{
 		Use:               "delete ID...",
 		Aliases:           []string{"rm"},
-		Short:             fmt.Sprintf("Delete a %s, or several", n.one),
+		Short:             fmt.Sprintf("Delete %s, or several", n.any()),
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: n.complete(t),
 		RunE: func(cmd *cobra.Command, args []string) error {

@@ -23,7 +23,7 @@ func (n noun[T]) editCommand(t *tool) *cobra.Command {
 	var file string
 	c := &cobra.Command{
 		Use:   "edit ID",
-		Short: fmt.Sprintf("Change a %s in an editor, or by a file", n.one),
+		Short: fmt.Sprintf("Change %s in an editor, or by a file", n.any()),
 		Long: fmt.Sprintf(`edit opens what can be written of a %s as YAML in $VISUAL or $EDITOR, and sends what
 you leave there. If the server refuses it, the file is kept, and the message says where.
 If somebody else has changed the %s meanwhile, nothing is overwritten.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -100,6 +101,14 @@ func (n noun[T]) command(t *tool) *cobra.Command {
 	c := group(cmp.Or(n.name, n.many), n.short, append(verbs, n.more...)...)
 	c.Aliases = n.aliases
 	return c
+}
+
+// any is one of them, whichever: "a client", "an initial token".
+func (n noun[T]) any() string {
+	if strings.ContainsRune("aeiou", rune(n.one[0])) && n.one != "user" {
+		return "an " + n.one
+	}
+	return "a " + n.one
 }
 
 // at is the path of one thing.

@@ -137,7 +137,7 @@ func (n noun[T]) list(ctx context.Context, t *tool, l listing) (page[T], error) 
 func (n noun[T]) getCommand(t *tool) *cobra.Command {
 	c := &cobra.Command{
 		Use:               "get ID...",
-		Short:             fmt.Sprintf("Show a %s with everything that is known of it", n.one),
+		Short:             fmt.Sprintf("Show %s with everything that is known of it", n.any()),
 		Args:              cobra.MinimumNArgs(1),
 		ValidArgsFunction: n.complete(t),
 		RunE: func(cmd *cobra.Command, args []string) error {
