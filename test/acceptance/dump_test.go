@@ -21,14 +21,17 @@ import (
 	"dex/internal/base/seal"
 	"dex/internal/base/secret"
 	"dex/internal/domain/audit"
+	"dex/internal/domain/client"
 	"dex/internal/domain/outbox"
 	"dex/internal/domain/user"
+	"dex/internal/protocol/oauth"
 	"dex/internal/store"
 	"dex/internal/store/storetest"
 )
 
 // dumpConfig has a secret in every place of the configuration that takes one.
 const dumpConfig = `
+registration: {admission: token, profile: openid}
 clients:
 - {id: app, trusted: true, secrets: [app-secret, the-secret-that-comes-next], redirect_uris: ["https://app.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials], scopes: [openid, profile, offline_access, api]}
 - {id: asks, secret: asks-secret, redirect_uris: ["https://asks.example.com/cb"]}
@@ -50,7 +53,7 @@ func (s secrets) add(what, value string) {
 	}
 	s[what] = []byte(value)
 	// What stands behind a typed prefix is the secret itself.
-	for _, prefix := range []string{secret.CodePrefix, secret.RefreshPrefix, secret.SessionPrefix, secret.ClientPrefix, secret.DevicePrefix, secret.LinkPrefix} {
+	for _, prefix := range []string{secret.CodePrefix, secret.RefreshPrefix, secret.SessionPrefix, secret.ClientPrefix, secret.DevicePrefix, secret.LinkPrefix, secret.InitialPrefix, secret.EnrolPrefix, secret.PushedPrefix} {
 		if rest, ok := strings.CutPrefix(value, prefix); ok {
 			s[what+" without its prefix"] = []byte(rest)
 		}
@@ -199,7 +202,37 @@ func (s secrets) deeds(t *testing.T, w *workertest.Server, now time.Time) {
 	must(json.Unmarshal([]byte(answer.Body), &device))
 	s.add("a device code", device.DeviceCode)
 	s.add("a user code", device.UserCode)
+	asks := w.Client(t, "asks")
+	s.add("the handle of a pushed request", strings.TrimPrefix(asks.Push("nonce", "a-nonce-that-was-pushed"), oauth.RequestURIPrefix))
+	s.add("what a pushed request says", "a-nonce-that-was-pushed")
+	initial := secret.New(secret.InitialPrefix)
+	s.add("an initial access token", string(initial))
+	must(tn.AddInitialToken(ctx, client.InitialToken{
+		ID: client.NewInitialTokenID(), UsesLeft: 2, CreatedAt: now, CreatedBy: "usr_ann", ExpiresAt: now.Add(time.Hour),
+	}, initial.Hash(), by))
+	s.registration(t, w, initial)
 	must(w.Worker.CatchUp(ctx))
+}
+
+// registration lets a client register itself.
+func (s secrets) registration(t *testing.T, w *workertest.Server, initial secret.Value) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, w.URL+"/register", strings.NewReader(`{"redirect_uris": ["https://new.example.com/cb"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+string(initial))
+	req.Header.Set("Content-Type", "application/json")
+	a := w.Browser(t).Do(req)
+	var made struct {
+		Secret string `json:"client_secret"`
+		Token  string `json:"registration_access_token"`
+	}
+	if err := json.Unmarshal([]byte(a.Body), &made); err != nil || a.Status != http.StatusCreated {
+		t.Fatalf("the client is not registered: %d %s", a.Status, a.Body)
+	}
+	s.add("the secret of a client that has registered itself", made.Secret)
+	s.add("a registration access token", made.Token)
 }
 
 // operators adds what the operator has given us, and what we have made ourselves.

@@ -1,12 +1,16 @@
 package e2e
 
 import (
+	"crypto/x509"
+	"encoding/pem"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
 	"dex/examples/app"
+	"dex/internal/protocol/jose"
 )
 
 // block returns the nth YAML of a page, for these addresses instead of those that
@@ -88,6 +92,20 @@ func TestTheGuideToConnectAnotherProvider(t *testing.T) {
 	}
 }
 
+// privateKey returns a fresh key as it stands in YAML.
+func privateKey(t *testing.T, alg jose.Algorithm) string {
+	t.Helper()
+	key, err := jose.GenerateKey(alg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strconv.Quote(string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der})))
+}
+
 // The examples in the pages of the connectors are ones that a dex takes.
 func TestTheExamplesOfTheConnectorsPages(t *testing.T) {
 	for _, name := range []string{"local", "oidc", "mock"} {
@@ -97,10 +115,16 @@ func TestTheExamplesOfTheConnectorsPages(t *testing.T) {
 			s.start()
 		})
 	}
+	t.Run("oidc with all that FAPI demands", func(t *testing.T) {
+		s := newSite(t)
+		s.configure(block(t, "docs/connectors/oidc.md", 1,
+			"${BANK_SIGNING_KEY}", privateKey(t, jose.ES256), "${BANK_DECRYPTION_KEY}", privateKey(t, jose.RS256)))
+		s.start()
+	})
 	t.Run("oidc with its claims", func(t *testing.T) {
 		s := newSite(t)
 		page := "docs/connectors/oidc.md"
-		claims := "      " + strings.ReplaceAll(strings.TrimSpace(block(t, page, 1)), "\n", "\n      ") + "\n"
+		claims := "      " + strings.ReplaceAll(strings.TrimSpace(block(t, page, 2)), "\n", "\n      ") + "\n"
 		s.configure(block(t, page, 0, "${PARTNER_CLIENT_SECRET}", "partner-secret") + claims)
 		s.start()
 	})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"dex/internal/domain/session"
 	"dex/test/program"
 )
 
@@ -91,11 +92,29 @@ func (s *site) recorded(ctx context.Context) {
 			s.ledger.wrongly("%s was revoked, and the record does not say so", f.id)
 		}
 	}
+	ended, err := s.ended(ctx, db)
+	if err != nil {
+		s.ledger.wrongly("the record of sessions that have ended: %v", err)
+	}
 	for _, l := range s.ledger.left {
-		if n := number(`SELECT count(*) FROM audit_events WHERE session_id = $1 AND kind = 'session.terminated'`, l.session); n < 1 {
+		if !ended[l.session] {
 			s.ledger.wrongly("the session %s has ended, and the record does not say so", l.session)
 		}
 	}
+}
+
+// ended returns the sessions that the record says have ended, as the client knows them.
+func (s *site) ended(ctx context.Context, db *pgx.Conn) (map[string]bool, error) {
+	rows, err := db.Query(ctx, `SELECT session_id FROM audit_events WHERE kind = 'session.terminated'`)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	ended := map[string]bool{}
+	for _, id := range ids {
+		ended[session.SID(id, "app")] = true
+	}
+	return ended, err
 }
 
 // What one process may have open when it has nothing to do: connections to the

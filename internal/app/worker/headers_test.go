@@ -48,7 +48,7 @@ func everyRoute(t *testing.T) []string {
 var everyMethod = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"}
 
 // mayBeCached are the answers that are the same for everybody.
-var mayBeCached = []string{route.Discovery, route.OAuthMetadata, route.Keys}
+var mayBeCached = []string{route.Discovery, route.OAuthMetadata, route.Keys, route.ProtectedUser}
 
 // unprotected says which of the headers that every answer carries is missing.
 func unprotected(path string, status int, h http.Header, https bool) []string {
@@ -62,7 +62,8 @@ func unprotected(path string, status int, h http.Header, https bool) []string {
 	expect("X-Frame-Options", "DENY")
 	expect("Referrer-Policy", "same-origin")
 	expect("Cross-Origin-Opener-Policy", "same-origin")
-	public := slices.Contains(mayBeCached, path) && status < 400
+	// WebFinger may be read from everywhere when it knows of nothing, too: RFC 7033 section 5.
+	public := slices.Contains(mayBeCached, path) && status < 400 || path == route.WebFinger && status == http.StatusBadRequest
 	switch {
 	case public:
 		expect("Cross-Origin-Resource-Policy", "cross-origin")

@@ -216,6 +216,7 @@ func Permit(t testing.TB, path grant.Path, a grant.Authorization) grant.Permit {
 	c.ID, c.Trusted, c.Scopes = a.ClientID, true, a.Scopes
 	c.GrantTypes = append(c.GrantTypes, client.DeviceCode, client.CIBA, client.Implicit)
 	c.ResponseTypes = oauth.ResponseTypes()
+	c.Resources, c.DetailsTypes = a.Terms.Resources, []string{"payment"}
 	if c.ID == "" {
 		c.ID = app
 	}
