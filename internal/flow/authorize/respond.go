@@ -148,8 +148,14 @@ func (h *Handler) respond(w http.ResponseWriter, r *http.Request, req grant.Requ
 // watch tells an application by what it knows this session, and the browser by what our
 // frame does: Session Management section 2.
 func (h *Handler) watch(w http.ResponseWriter, req grant.Request, sessionID string, answer url.Values) error {
+	if !h.Watched || !req.Asked.Scopes.Contains(oauth.ScopeOpenID) {
+		return nil
+	}
 	to, err := url.Parse(req.Asked.RedirectURI)
-	if !h.Watched || err != nil || to.Host == "" || !req.Asked.Scopes.Contains(oauth.ScopeOpenID) {
+	if err != nil {
+		return err // it is registered, so it parses
+	}
+	if to.Host == "" { // a scheme of its own, which no page has
 		return nil
 	}
 	state := session.BrowserState(sessionID)
