@@ -148,6 +148,16 @@ func (t *Tenant) WaitingRequest(ctx context.Context, id string, now time.Time) (
 	return d, nil
 }
 
+// RequestByCode implements [grant.Approvals].
+func (t *Tenant) RequestByCode(ctx context.Context, code secret.Hash, now time.Time) (grant.Device, error) {
+	d, err := scanDevice(t.db.reader().row(ctx, `
+		SELECT `+deviceColumns+` FROM devices WHERE `+stillWaiting+` AND code = $3 AND user_id <> ''`, t.id, instant(now), code))
+	if err != nil {
+		return grant.Device{}, noRequest(err)
+	}
+	return d, nil
+}
+
 func noRequest(err error) error {
 	return notFound(err, "No such request waits. It may have been answered, or be too old.")
 }

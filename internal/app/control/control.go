@@ -9,7 +9,10 @@ import (
 	"dex/internal/base/clock"
 	"dex/internal/base/fault"
 	"dex/internal/base/httpx"
+	"dex/internal/base/secret"
+	"dex/internal/domain/audit"
 	"dex/internal/domain/client"
+	"dex/internal/domain/credential"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/key"
 	"dex/internal/domain/mint"
@@ -21,6 +24,7 @@ import (
 const (
 	Rotate   = "/conformance/rotate"
 	Resource = "/conformance/resource"
+	Decide   = "/conformance/decide"
 )
 
 // Handler serves the control of one tenant.
@@ -30,6 +34,7 @@ type Handler struct {
 	Clients client.Store
 	Grants  grant.Store
 	Desk    grant.Desk
+	Answers grant.Answerer
 	Proofs  *proof.Desk
 	Clock   clock.Clock
 }
@@ -37,6 +42,7 @@ type Handler struct {
 // Routes adds the control to a mux.
 func (h *Handler) Routes(mux *http.ServeMux) {
 	mux.Handle("POST "+Rotate, httpx.Handle(h.rotate, writeError))
+	mux.Handle("GET "+Decide, httpx.Handle(h.decide, writeError))
 	for _, method := range []string{"GET ", "POST "} {
 		mux.Handle(method+Resource, httpx.Handle(h.resource, writeError))
 	}
@@ -64,6 +70,30 @@ func (h *Handler) rotate(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if err := h.Ring.Refresh(r.Context()); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+// decide lets the request by the back channel with this auth_req_id in, or turns it away,
+// as its person would: the suite visits an address when it wants that.
+func (h *Handler) decide(w http.ResponseWriter, r *http.Request) error {
+	q, ctx := r.URL.Query(), r.Context()
+	d, err := h.Answers.Devices.RequestByCode(ctx, secret.Value(q.Get("auth_req_id")).Hash(), h.Clock.Now())
+	if err != nil {
+		return err
+	}
+	by := audit.By{Actor: d.For.UserID, At: h.Clock.Now()}
+	switch q.Get("action") {
+	case "allow":
+		err = h.Answers.Approve(ctx, d.ID, []credential.Method{credential.Password}, by)
+	case "deny":
+		err = h.Answers.Devices.DenyRequest(ctx, d.ID, by)
+	default:
+		err = fault.New(fault.Invalid, "The action is allow or deny.")
+	}
+	if err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)
@@ -139,8 +169,8 @@ func writeError(w http.ResponseWriter, r *http.Request, err error) {
 	case ok:
 		status = told.ResourceStatus()
 		w.Header()["Www-Authenticate"] = oauth.Challenges(r.Header.Values("Authorization"), told)
-	case fault.Is(err, fault.Unavailable):
-		status = http.StatusServiceUnavailable
+	case fault.Of(err) != fault.Internal:
+		status = httpx.Status(err)
 	}
 	httpx.LogError(r.Context(), err)
 	w.WriteHeader(status)

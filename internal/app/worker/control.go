@@ -16,6 +16,7 @@ func (w *Worker) control(mux *http.ServeMux, s *site, p *parts, desk grant.Desk,
 	(&control.Handler{
 		Issuer: s.issuer, Ring: p.ring, Clients: p.tenant, Grants: p.tenant,
 		Desk: desk, Proofs: proofs, Clock: w.db.Clock(),
+		Answers: grant.Answerer{Devices: p.tenant, Clients: p.tenant, Users: p.tenant, Desk: desk, Clock: w.db.Clock()},
 	}).Routes(mux)
 }
 

@@ -48,3 +48,25 @@ func TestTheResourceOfTheControlHoldsTokensToTheirKeys(t *testing.T) {
 		t.Errorf("revoked: %d", a.Status)
 	}
 }
+
+func TestTheControlAnswersRequestsByTheBackChannel(t *testing.T) {
+	s := workertest.Start(t, workertest.Options{Clients: callingClients})
+	decide := func(id, action string) int {
+		return call{method: http.MethodGet, path: "/conformance/decide", query: values("auth_req_id", id, "action", action).Encode()}.send(t, s).Status
+	}
+	for action, want := range map[string]string{"allow": "", "deny": "access_denied"} {
+		c := callFor(t, s, "caller", "login_hint", "ann")
+		if got := decide(c.ID, "think"); got != http.StatusBadRequest {
+			t.Errorf("neither: %d", got)
+		}
+		if got := decide(c.ID, action); got != http.StatusNoContent {
+			t.Errorf("%s: %d", action, got)
+		}
+		if got := c.poll(); got.Error != want || (got.IDToken == "") != (want != "") {
+			t.Errorf("%s: %d %s", action, got.Status, got.Error)
+		}
+		if got := decide(c.ID, action); got != http.StatusNotFound {
+			t.Errorf("%s again: %d", action, got)
+		}
+	}
+}

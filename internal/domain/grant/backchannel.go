@@ -117,6 +117,9 @@ type Approvals interface {
 	// WaitingRequest returns a request that waits for somebody. It returns a fault of kind
 	// NotFound if it does not, or does not any more.
 	WaitingRequest(ctx context.Context, id string, now time.Time) (Device, error)
+	// RequestByCode returns a request that waits for somebody by what its client polls
+	// with. It returns a fault of kind NotFound as WaitingRequest does.
+	RequestByCode(ctx context.Context, code secret.Hash, now time.Time) (Device, error)
 	// ApproveRequest lets it in. It returns a fault of kind Conflict if it has been
 	// answered, or has expired.
 	ApproveRequest(ctx context.Context, p Permit, id string, by audit.By) error
