@@ -3,7 +3,9 @@
 package worker_test
 
 import (
+	"crypto/tls"
 	"net/http"
+	"strings"
 	"testing"
 
 	"dex/internal/app/workertest"
@@ -46,6 +48,33 @@ func TestTheResourceOfTheControlHoldsTokensToTheirKeys(t *testing.T) {
 	c.Revoke(token)
 	if a := ask("DPoP", c.Proof("GET", s.URL+"/conformance/resource", token, nil)); a.Status != http.StatusUnauthorized {
 		t.Errorf("revoked: %d", a.Status)
+	}
+}
+
+// fapi1-advanced-final at its resource: the certificate is asked for, and the interaction
+// is named as the client named it.
+func TestTheResourceOfTheControlHoldsTokensToTheirCertificates(t *testing.T) {
+	s := startAdvanced(t)
+	b := s.Browser(t)
+	s.Client(t, "app").Code(b)
+	for _, id := range []string{"assert", "shows"} {
+		v := &variant{t: t, s: s, c: s.client(t, id), b: b, pushed: true}
+		token := v.redeem(v.code(v.send(v.object(nil)))).AccessToken
+		for _, scheme := range []string{"Bearer", "bearer"} {
+			a := v.c.Ask("/conformance/resource", "Authorization", scheme+" "+token, "x-fapi-interaction-id", "c770aef3-6784-41f7-8e0e-ff5f97bddb3a")
+			isOK(t, a)
+			if a.Header.Get("x-fapi-interaction-id") != "c770aef3-6784-41f7-8e0e-ff5f97bddb3a" || a.Header.Get("Date") == "" || !strings.HasPrefix(a.Header.Get("Content-Type"), "application/json") {
+				t.Errorf("%v", a.Header)
+			}
+		}
+		if a := v.c.Ask("/conformance/resource?access_token=" + token); a.Status != http.StatusUnauthorized {
+			t.Errorf("a token in the address: %d", a.Status)
+		}
+		for name, cert := range map[string]*tls.Certificate{"none": nil, "another's": s.certificates[v.otherID()]} {
+			if a := withCertificate(t, s.Server, id, cert).Ask("/conformance/resource", "Authorization", "Bearer "+token); a.Status != http.StatusUnauthorized {
+				t.Errorf("a certificate of %s: %d", name, a.Status)
+			}
+		}
 	}
 }
 

@@ -25,9 +25,55 @@ type Client struct {
 	ID, Secret, RedirectURI string
 	Verifier                string // of PKCE, for the requests to come
 
-	Key   crypto.Signer // with which it proves each of its requests by DPoP; nil if it does not
-	Nonce string        // that its proofs hold
-	Signs bool          // it proves itself with [AssertionKey], as the client "jwt" does
+	Key    crypto.Signer // with which it proves each of its requests by DPoP; nil if it does not
+	Nonce  string        // that its proofs hold
+	Signs  bool          // it proves itself with a signature, as the client "jwt" does
+	Signer Signer        // what it signs with; the zero value is [AssertionKey]
+}
+
+// Signer is what a client signs its assertions and request objects with.
+type Signer struct {
+	Key crypto.Signer
+	Alg jose.Algorithm
+	ID  string // of the key, in the client's key set
+}
+
+// NewSigner returns a key of an algorithm to sign with.
+func NewSigner(t testing.TB, alg jose.Algorithm) Signer {
+	t.Helper()
+	key, err := jose.GenerateKey(alg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return Signer{Key: key, Alg: alg, ID: "signs-" + string(alg)}
+}
+
+// KeySet is the public key of several signers, as clients register theirs.
+func KeySet(t testing.TB, signers ...Signer) string {
+	t.Helper()
+	var keys []jose.Key
+	for _, s := range signers {
+		keys = append(keys, jose.Key{KID: s.ID, Public: s.Key.Public()})
+	}
+	set, err := jose.MarshalForeignJWKS(keys, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(set)
+}
+
+// Sign signs claims as the client does.
+func (c *Client) Sign(typ string, claims map[string]any) string {
+	c.t.Helper()
+	by := c.Signer
+	if by.Key == nil {
+		by = Signer{Key: AssertionKey, Alg: jose.EdDSA, ID: "jwt-1"}
+	}
+	token, err := jose.Sign(by.Key, by.Alg, by.ID, typ, claims)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return token
 }
 
 // Client returns a client of [BaseConfig] by its id.
@@ -169,8 +215,8 @@ func (c *Client) Send(path string, form url.Values) *Answer {
 // AssertionKey is the private key of the client "jwt" in [BaseConfig].
 var AssertionKey = ed25519.NewKeyFromSeed([]byte("dex tests dex tests dex tests 12"))
 
-// Assertion returns a fresh assertion of the client "jwt", with the given claims set
-// instead; nil takes a claim out.
+// Assertion returns a fresh assertion of the client, with the given claims set instead;
+// nil takes a claim out.
 func (c *Client) Assertion(instead map[string]any) string {
 	c.t.Helper()
 	now := c.server.Clock.Now()
@@ -183,11 +229,7 @@ func (c *Client) Assertion(instead map[string]any) string {
 			delete(claims, name)
 		}
 	}
-	assertion, err := jose.Sign(AssertionKey, jose.EdDSA, "jwt-1", jose.TypeJWT, claims)
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return assertion
+	return c.Sign(jose.TypeJWT, claims)
 }
 
 // Token sends a token request.
@@ -260,5 +302,15 @@ func (c *Client) Userinfo(token string) *Answer {
 		req.Header.Set("Authorization", "DPoP "+token)
 	}
 	c.prove(req, token)
+	return c.agent.Do(req)
+}
+
+// Ask gets an address as the client, with some headers and without a proof.
+func (c *Client) Ask(path string, headers ...string) *Answer {
+	c.t.Helper()
+	req := c.agent.request(http.MethodGet, path, "")
+	for i := 0; i+1 < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
 	return c.agent.Do(req)
 }

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"net/url"
 	"time"
-
-	"dex/internal/protocol/jose"
 )
 
 // Push pushes an authorization request, with the given pairs set instead, and returns
@@ -46,15 +44,11 @@ func (c *Client) AuthorizePushed(requestURI string, pairs ...string) string {
 	return "/authorize?" + v.Encode()
 }
 
-// Object returns the request object of a fitting request, signed by the client "jwt",
-// with the given members set instead; nil takes a member out.
+// Object returns the request object of a fitting request, signed by the client, with the
+// given members set instead; nil takes a member out.
 func (c *Client) Object(instead map[string]any) string {
 	c.t.Helper()
-	object, err := jose.Sign(AssertionKey, jose.EdDSA, "jwt-1", "oauth-authz-req+jwt", c.Members(instead))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	return object
+	return c.Sign("oauth-authz-req+jwt", c.Members(instead))
 }
 
 // Members returns the members of the request object of a fitting request, with the

@@ -55,6 +55,11 @@ func (h *Handler) unfold(ctx context.Context, c client.Client, ref oauth.Referen
 		params = outer // whatever it says, it is not this client's
 	}
 	asked, err := oauth.ParseAuthorization(params)
+	if asked.RedirectURI == "" && outer.Get("redirect_uri") != "" {
+		// Beside the object it counts for nothing but to say so there.
+		wrong = cmp.Or(wrong, error(oauth.Errorf(oauth.InvalidRequestObject, "The redirect_uri is missing in the request object.")))
+		asked, err = oauth.ParseAuthorization(outer)
+	}
 	return asked, grant.Delivery{Signed: signed}, orElse(err, wrong)
 }
 
