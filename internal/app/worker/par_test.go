@@ -247,7 +247,8 @@ func TestARequestMayStandInASignedObject(t *testing.T) {
 	t.Run("RFC 9101 6.3 what stands beside it does not count", func(t *testing.T) {
 		isTold(t, s, s.Browser(t).Get(address(c.Object(map[string]any{"code_challenge": nil, "code_challenge_method": nil}),
 			"code_challenge", c.AuthorizeParams().Get("code_challenge"), "code_challenge_method", "S256")), c.RedirectURI+"?", "invalid_request", "the challenge is outside")
-		isErrorPage(t, s.Browser(t).Get(address(c.Object(map[string]any{"redirect_uri": nil}), "redirect_uri", c.RedirectURI)), http.StatusBadRequest, "the redirect_uri is outside")
+		isTold(t, s, s.Browser(t).Get(address(c.Object(map[string]any{"redirect_uri": nil}), "redirect_uri", c.RedirectURI)), c.RedirectURI+"?", "invalid_request_object", "the redirect_uri is outside")
+		isErrorPage(t, s.Browser(t).Get(address(c.Object(map[string]any{"redirect_uri": nil}), "redirect_uri", "https://evil.example.com/cb")), http.StatusBadRequest, "one that is not registered is outside")
 	})
 	t.Run("RFC 9101 6.2 what the client has not signed is refused", func(t *testing.T) {
 		object := c.Object(nil)
