@@ -25,7 +25,7 @@ import (
 type Realm struct {
 	Tenant  string // its id
 	Issuer  string
-	Keys    mint.KeyFinder
+	Access  mint.Reader
 	Clients client.Store
 	Grants  Grants
 	Desk    grant.Desk
@@ -82,7 +82,7 @@ func (s *Server) whoever(r *http.Request, token oauth.Presented, issuer string) 
 	if err != nil {
 		return bearer{}, refusedIf(fault.Is(err, fault.NotFound), err)
 	}
-	claims, err := mint.ReadAccessToken(token.Token, realm.Issuer, realm.Keys, now)
+	claims, err := realm.Access.Read(token.Token, now)
 	if err != nil {
 		return bearer{}, &errToken{cause: err}
 	}

@@ -13,7 +13,7 @@ import (
 // trust in it, and what has another form in registration.
 var ofOperators = []string{
 	"id", "profile", "secret", "secrets", "public", "trusted", "trusted_peers", "connectors", "groups", "allowed_origins",
-	"resources", "require_pkce", "refresh_grace", "access_token_ttl", "id_token_ttl", "disabled",
+	"resources", "require_pkce", "refresh_grace", "access_token_format", "access_token_ttl", "id_token_ttl", "disabled",
 }
 
 // The files, the API, registration and discovery read one table. The type of the files

@@ -227,6 +227,8 @@ type Client struct {
 	DPoPBoundTokens bool `yaml:"dpop_bound_tokens"`
 	// Instead of expiry.refresh_grace.
 	RefreshGrace *time.Duration `yaml:"refresh_grace"`
+	// What the client's access tokens look like: jwt, which resource servers read by themselves (RFC 9068), or opaque, so that they have to ask by introspection. Without one: jwt.
+	AccessTokenFormat string `yaml:"access_token_format" enum:"jwt|opaque"`
 	// Instead of expiry.access_tokens.
 	AccessTokenTTL time.Duration `yaml:"access_token_ttl"`
 	// Instead of expiry.id_tokens.

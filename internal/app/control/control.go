@@ -31,6 +31,7 @@ const (
 type Handler struct {
 	Issuer  string
 	Ring    *key.Ring
+	Access  mint.Reader
 	Clients client.Store
 	Grants  grant.Store
 	Desk    grant.Desk
@@ -114,7 +115,7 @@ func (h *Handler) resource(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	claims, err := mint.ReadAccessToken(token.Token, h.Issuer, h.Ring.Find, h.Clock.Now())
+	claims, err := h.Access.Read(token.Token, h.Clock.Now())
 	if err != nil {
 		return invalid(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"dex/internal/connector/roster"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/key"
+	"dex/internal/domain/mint"
 	"dex/internal/domain/proof"
 	"dex/internal/protocol/jose"
 	"dex/internal/store"
@@ -83,7 +84,7 @@ func (a *authority) realm(ctx context.Context, issuer string) (*realm, error) {
 	}
 	r := &realm{tenant: t, ring: &key.Ring{Store: t, Clock: a.clock, Timing: key.DefaultTiming, Version: t.Version}}
 	r.Realm = api.Realm{
-		Tenant: t.ID(), Issuer: issuer, Keys: r.find, Clients: t, Grants: t,
+		Tenant: t.ID(), Issuer: issuer, Access: mint.Reader{Issuer: issuer, Find: r.find, Opaque: mint.NewOpaque(t.RefreshKey(), issuer)}, Clients: t, Grants: t,
 		Desk:   grant.Desk{Tenants: t, Clients: t, Connectors: &roster.Roster{Store: t, Clock: a.clock}, Clock: a.clock},
 		Proofs: &proof.Desk{Bases: []string{a.address}, Store: t, Clock: a.clock},
 	}

@@ -114,14 +114,16 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		desk         = grant.Desk{Tenants: t, Clients: clients, Connectors: p.roster, Clock: clk}
 		attempts     = carry.Jar[grant.Request]{Box: w.keys.Box(s.purpose("attempt")), Cookies: cookies, Name: "dex_attempt_"}
 		subjects     = mint.Subjects{Key: t.RefreshKey()}
-		minter       = &mint.Mint{Issuer: issuer, Signer: p.ring, Lifetimes: lifetimes, Subjects: subjects}
+		opaque       = mint.NewOpaque(t.RefreshKey(), issuer)
+		access       = mint.Reader{Issuer: issuer, Find: p.ring.Find, Opaque: opaque}
+		minter       = &mint.Mint{Issuer: issuer, Signer: p.ring, Lifetimes: lifetimes, Subjects: subjects, Opaque: opaque}
 		refresh      = mint.RefreshTokens{Key: t.RefreshKey(), Tenant: s.id}
 		types        = []token.Grant{
 			token.AuthorizationCode{Grants: t, Desk: desk, Lifetimes: lifetimes, Clock: clk},
 			token.RefreshToken{Grants: t, Users: t, Desk: desk, Roster: p.roster, Tokens: refresh, Lifetimes: lifetimes, Clock: clk},
 			token.ClientCredentials{Desk: desk, Clock: clk},
 			token.DeviceCode{Devices: t, Grants: t, Desk: desk, Lifetimes: lifetimes, Clock: clk},
-			token.TokenExchange{Issuer: issuer, Clients: t, Grants: t, Desk: desk, Find: p.ring.Find, Clock: clk},
+			token.TokenExchange{Issuer: issuer, Clients: t, Grants: t, Desk: desk, Access: access, Clock: clk},
 			token.CIBA{Devices: t, Grants: t, Desk: desk, Lifetimes: lifetimes, Clock: clk},
 		}
 		mux     = http.NewServeMux()
@@ -171,7 +173,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 	}).Routes(mux, onError)
 	tokens := &token.Handler{
 		Issuer: issuer, Lifetimes: lifetimes, Clients: clients, Documents: documents, Grants: t, Desk: desk, Proofs: proofs, Authorities: w.authorities,
-		Mint: minter, Refresh: refresh, Ring: p.ring, Clock: clk, Types: types,
+		Mint: minter, Refresh: refresh, Access: access, Clock: clk, Types: types,
 		Devices: t, UserCodes: userCodes, Users: t, Meter: w.meter(s.id),
 		Subject: func(hint string, c client.Client) (string, bool) {
 			subject, claims, ok := mint.ReadIDTokenHint(hint, issuer, p.ring.Find)
@@ -181,7 +183,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 	tokens.Routes(mux)
 	mux.Handle("POST "+route.PushRequest, tokens.Serve(route.PushRequest, requests.Push))
 	(&userinfo.Handler{
-		Issuer: issuer, Clients: clients, Documents: documents, Grants: t, Desk: desk, Proofs: proofs, Mint: minter, Ring: p.ring, Clock: clk,
+		Issuer: issuer, Clients: clients, Documents: documents, Grants: t, Desk: desk, Proofs: proofs, Mint: minter, Access: access, Clock: clk,
 	}).Routes(mux)
 	(&register.Handler{Issuer: issuer, Store: t, Documents: documents, Offer: clients.Offer, Clock: clk}).Routes(mux)
 	w.control(mux, s, p, desk, proofs)

@@ -117,6 +117,12 @@ func (r *Ring) keys(use, purpose string) []purposeKey {
 // Box returns the box of a purpose. Make it once and keep it.
 func (r *Ring) Box(purpose string) *Box { return &Box{keys: r.keys("seal", purpose)} }
 
+// BoxOf returns the box of a purpose under a key of 32 random bytes that is kept
+// elsewhere, such as a tenant's own.
+func BoxOf(key []byte, purpose string) *Box {
+	return (&Ring{secrets: []Secret{newSecret([keySize]byte(key))}}).Box(purpose)
+}
+
 // Box seals and opens messages of one purpose. Many may use it at once.
 type Box struct {
 	keys []purposeKey // the first seals

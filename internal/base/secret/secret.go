@@ -20,6 +20,7 @@ type Value string
 // recognised wherever it turns up, and none can be used in the place of another.
 const (
 	CodePrefix        = "dxc_" // authorization code
+	AccessPrefix      = "dxa_" // access token that only we can read
 	RefreshPrefix     = "dxr_" // refresh token
 	SessionPrefix     = "dxs_" // session cookie
 	ClientPrefix      = "dxk_" // client secret

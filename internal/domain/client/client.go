@@ -76,9 +76,10 @@ type Client struct {
 	ResponseEncryption      Encryption     `json:"response_encryption,omitzero"`
 	IntrospectionAlg        jose.Algorithm `json:"introspection_alg,omitempty"` // empty: plain JSON
 	IntrospectionEncryption Encryption     `json:"introspection_encryption,omitzero"`
-	AccessTTL               time.Duration  `json:"access_ttl,omitempty"`    // zero: the tenant's
-	IDTTL                   time.Duration  `json:"id_ttl,omitempty"`        // zero: the tenant's
-	RefreshGrace            time.Duration  `json:"refresh_grace,omitempty"` // zero: the tenant's; negative: none
+	AccessTokenFormat       TokenFormat    `json:"access_token_format,omitempty"` // empty: JWT
+	AccessTTL               time.Duration  `json:"access_ttl,omitempty"`          // zero: the tenant's
+	IDTTL                   time.Duration  `json:"id_ttl,omitempty"`              // zero: the tenant's
+	RefreshGrace            time.Duration  `json:"refresh_grace,omitempty"`       // zero: the tenant's; negative: none
 
 	DefaultMaxAge    *oauth.Seconds `json:"default_max_age,omitempty"`
 	RequireAuthTime  bool           `json:"require_auth_time,omitempty"` // which ID tokens always have
@@ -115,6 +116,15 @@ type Encryption struct {
 	Alg jose.KeyManagement     `json:"alg,omitempty"`
 	Enc jose.ContentEncryption `json:"enc,omitempty"` // empty: A128CBC-HS256
 }
+
+// TokenFormat is what access tokens look like.
+type TokenFormat string
+
+// The formats.
+const (
+	JWT    TokenFormat = "jwt"    // RFC 9068: resource servers read them by themselves
+	Opaque TokenFormat = "opaque" // nobody can read them but us, and resource servers ask, RFC 7662
+)
 
 // SubjectType says whether all clients know a person by one name, OpenID Connect Core
 // section 8.

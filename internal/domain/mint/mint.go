@@ -35,6 +35,7 @@ type Mint struct {
 	Signer    Signer
 	Lifetimes tenant.Lifetimes
 	Subjects  Subjects
+	Opaque    Opaque // the access tokens of clients that want them so
 }
 
 // Tokens makes the access token, and the ID token if openid was granted, that a
@@ -70,9 +71,9 @@ func (m *Mint) access(a grant.Authorization, c client.Client, now time.Time) (oa
 	if !a.Until.IsZero() {
 		ttl = min(ttl, a.Until.Sub(now))
 	}
-	access, err := m.Signer.Sign(AccessTokenAlg, jose.TypeAccessToken, m.accessClaims(a, c, now, ttl))
+	access, err := m.accessToken(c, m.accessClaims(a, c, now, ttl))
 	if err != nil {
-		return oauth.TokenResponse{}, fmt.Errorf("sign an access token: %w", err)
+		return oauth.TokenResponse{}, fmt.Errorf("make an access token: %w", err)
 	}
 	return oauth.TokenResponse{
 		AccessToken: access,
@@ -81,6 +82,14 @@ func (m *Mint) access(a grant.Authorization, c client.Client, now time.Time) (oa
 		Scope:       a.Scopes.String(),
 		Details:     a.Terms.Details,
 	}, nil
+}
+
+// accessToken writes an access token in the form that the client wants.
+func (m *Mint) accessToken(c client.Client, claims AccessClaims) (string, error) {
+	if c.AccessTokenFormat == client.Opaque {
+		return m.Opaque.token(claims)
+	}
+	return m.Signer.Sign(AccessTokenAlg, jose.TypeAccessToken, claims)
 }
 
 func (m *Mint) idToken(a grant.Authorization, c client.Client, p user.Profile, b beside, now time.Time) (string, error) {

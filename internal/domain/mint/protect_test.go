@@ -218,7 +218,7 @@ func TestSignedUserinfoIsForItsClientAndNoIDToken(t *testing.T) {
 		if _, _, ok := ReadIDTokenHint(token, issuer, k.find); ok {
 			t.Errorf("%s is taken for an ID token", name)
 		}
-		if _, err := ReadAccessToken(token, issuer, k.find, now); err == nil {
+		if _, err := (Reader{Issuer: issuer, Find: k.find}).Read(token, now); err == nil {
 			t.Errorf("%s is taken for an access token", name)
 		}
 	}

@@ -31,22 +31,28 @@ type AccessClaims struct {
 // KeyFinder returns the keys that a signature may have been made with.
 type KeyFinder func(kid string, alg jose.Algorithm) []crypto.PublicKey
 
-// ReadAccessToken returns what an access token says, if it is one that we have
-// issued for ourselves and it has not expired. Whether it has been revoked is for the
-// store.
-func ReadAccessToken(token, issuer string, find KeyFinder, now time.Time) (AccessClaims, error) {
-	claims, err := ReadIssued(token, issuer, find, now)
+// Reader reads the access tokens of one issuer, whichever form they have.
+type Reader struct {
+	Issuer string
+	Find   KeyFinder // of those that are signed
+	Opaque Opaque    // … and sealed
+}
+
+// Read returns what an access token says, if it is one that we have issued for ourselves
+// and it has not expired. Whether it has been revoked is for the store.
+func (r Reader) Read(token string, now time.Time) (AccessClaims, error) {
+	claims, err := r.Issued(token, now)
 	if err != nil {
 		return claims, err
 	}
-	return claims, claims.Validate(now, issuer, issuer, 0)
+	return claims, claims.Validate(now, r.Issuer, r.Issuer, 0)
 }
 
-// ReadIssued is [ReadAccessToken] for a token that may be for any resource, RFC 8707: it
-// may be asked about here, and opens nothing.
-func ReadIssued(token, issuer string, find KeyFinder, now time.Time) (AccessClaims, error) {
+// Issued is [Reader.Read] for a token that may be for any resource, RFC 8707: it may be
+// asked about here, and opens nothing.
+func (r Reader) Issued(token string, now time.Time) (AccessClaims, error) {
 	var claims AccessClaims
-	payload, _, err := jose.Verify(token, []jose.Algorithm{AccessTokenAlg}, []string{jose.TypeAccessToken}, find)
+	payload, err := r.payload(token)
 	if err != nil {
 		return claims, err
 	}
@@ -56,13 +62,25 @@ func ReadIssued(token, issuer string, find KeyFinder, now time.Time) (AccessClai
 	if len(claims.Audience) == 0 {
 		return claims, jose.ErrAudience
 	}
-	return claims, claims.Validate(now, issuer, claims.Audience[0], 0)
+	return claims, claims.Validate(now, r.Issuer, claims.Audience[0], 0)
+}
+
+// payload returns the claims of an access token that nobody but us has made.
+func (r Reader) payload(token string) ([]byte, error) {
+	if isOpaque(token) {
+		return r.Opaque.open(token)
+	}
+	payload, _, err := jose.Verify(token, []jose.Algorithm{AccessTokenAlg}, []string{jose.TypeAccessToken}, r.Find)
+	return payload, err
 }
 
 // IssuerOf returns which issuer a token says it is of, without a look at whether that
 // is true: so that whoever knows several issuers can ask the right one. It returns
 // nothing for what is no token.
 func IssuerOf(token string) string {
+	if isOpaque(token) {
+		return issuerOfOpaque(token)
+	}
 	_, rest, ok := strings.Cut(token, ".")
 	payload, _, more := strings.Cut(rest, ".")
 	if !ok || !more {

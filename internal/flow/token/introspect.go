@@ -74,7 +74,7 @@ func (h *Handler) worth(ctx context.Context, asks client.Client, token secret.Va
 	if strings.HasPrefix(string(token), secret.RefreshPrefix) {
 		return h.worthOfRefresh(ctx, asks, token)
 	}
-	claims, err := mint.ReadIssued(string(token), h.Issuer, h.Ring.Find, h.Clock.Now())
+	claims, err := h.Access.Issued(string(token), h.Clock.Now())
 	if err != nil || claims.ClientID != asks.ID && !slices.Contains(claims.Audience, asks.ID) {
 		return oauth.IntrospectionResponse{}, nil //nolint:nilerr // what is no token of ours, or not for this ear, is not active
 	}

@@ -9,7 +9,6 @@ import (
 	"dex/internal/base/secret"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/client"
-	"dex/internal/domain/mint"
 )
 
 // revoke takes a token back, RFC 7009. It answers 200 only when that is durable,
@@ -44,7 +43,7 @@ func (h *Handler) takeBack(ctx context.Context, c client.Client, token secret.Va
 		}
 		return h.Grants.Revoke(ctx, t.GrantID, audit.TokenRevoked, now)
 	}
-	claims, err := mint.ReadIssued(string(token), h.Issuer, h.Ring.Find, now)
+	claims, err := h.Access.Issued(string(token), now)
 	if err != nil || claims.ClientID != c.ID {
 		return nil //nolint:nilerr // what is no token of this client is revoked already
 	}

@@ -22,7 +22,6 @@ import (
 	"dex/internal/base/seal"
 	"dex/internal/domain/client"
 	"dex/internal/domain/grant"
-	"dex/internal/domain/key"
 	"dex/internal/domain/mint"
 	"dex/internal/domain/proof"
 	"dex/internal/domain/tenant"
@@ -43,7 +42,7 @@ type Handler struct {
 	Authorities *x509.CertPool // who vouch for the certificates of clients; nil for nobody
 	Mint        *mint.Mint
 	Refresh     mint.RefreshTokens
-	Ring        *key.Ring
+	Access      mint.Reader
 	Clock       clock.Clock
 	Types       []Grant // the grant types that are served
 	Devices     grant.DeviceStore

@@ -22,7 +22,7 @@ type TokenExchange struct {
 	Clients client.Store
 	Grants  grant.Store
 	Desk    grant.Desk
-	Find    mint.KeyFinder
+	Access  mint.Reader
 	Clock   clock.Clock
 }
 
@@ -80,7 +80,7 @@ func (g TokenExchange) read(ctx context.Context, c client.Client, role, token, o
 	if of != oauth.TokenTypeAccessToken && of != oauth.TokenTypeJWT {
 		return mint.AccessClaims{}, oauth.Errorf(oauth.InvalidRequest, "A token of this %s_token_type is not taken.", role)
 	}
-	claims, err := mint.ReadAccessToken(token, g.Issuer, g.Find, g.Clock.Now())
+	claims, err := g.Access.Read(token, g.Clock.Now())
 	if err != nil {
 		return claims, unacceptable(role, err)
 	}

@@ -13,7 +13,6 @@ import (
 	"dex/internal/base/route"
 	"dex/internal/domain/client"
 	"dex/internal/domain/grant"
-	"dex/internal/domain/key"
 	"dex/internal/domain/mint"
 	"dex/internal/domain/proof"
 	"dex/internal/protocol/oauth"
@@ -28,7 +27,7 @@ type Handler struct {
 	Desk      grant.Desk
 	Proofs    *proof.Desk
 	Mint      *mint.Mint
-	Ring      *key.Ring
+	Access    mint.Reader
 	Clock     clock.Clock
 }
 
@@ -51,7 +50,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	claims, err := mint.ReadAccessToken(token.Token, h.Issuer, h.Ring.Find, h.Clock.Now())
+	claims, err := h.Access.Read(token.Token, h.Clock.Now())
 	if err != nil || claims.GrantID == "" {
 		return invalidToken(err)
 	}
