@@ -38,6 +38,15 @@ const ofAdvanced = `profile: fapi1, trusted: true, certificate_bound_tokens: tru
 	`request_object_alg: %[2]s, id_token_alg: %[2]s, response_alg: %[2]s, jwks: %[3]s, redirect_uris: ["https://%[1]s.example.com/cb", "https://%[1]s.example.com/cb?dummy1=lorem&dummy2=ipsum"]`
 
 func startAdvanced(t *testing.T) *advanced {
+	return startFAPI(t, func(a *advanced, id string, alg jose.Algorithm, auth string) string {
+		return "- {id: " + id + ", " + auth + ", " + fmt.Sprintf(ofAdvanced, id, alg, workertest.KeySet(t, a.signers[id])) + "}\n"
+	})
+}
+
+// startFAPI starts a server with what clients of FAPI need. The clients are made twice:
+// for who proves themselves by an assertion, and for who does by a certificate.
+func startFAPI(t *testing.T, clients func(a *advanced, id string, alg jose.Algorithm, auth string) string) *advanced {
+	t.Helper()
 	ca := workertest.Certificate(t, &x509.Certificate{
 		Subject: pkix.Name{CommonName: "CA"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
 	}, nil)
@@ -52,13 +61,11 @@ func startAdvanced(t *testing.T) *advanced {
 	a.weak = workertest.Signer{Key: a.signers["assert"].Key, Alg: jose.RS256, ID: a.signers["assert"].ID}
 	file := filepath.Join(t.TempDir(), "ca.pem")
 	must(t, os.WriteFile(file, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: ca.Leaf.Raw}), 0o600))
-	of := func(id string, alg jose.Algorithm) string {
-		return fmt.Sprintf(ofAdvanced, id, alg, workertest.KeySet(t, a.signers[id]))
-	}
 	a.Server = workertest.Start(t, workertest.Options{
-		Issuer: secureIssuer, Mutual: true, Config: "mtls_ca_file: " + file + "\nkeys: {algorithms: [RS256, PS256, ES256, EdDSA]}\n",
-		Clients: "- {id: assert, auth_method: private_key_jwt, " + of("assert", jose.PS256) + "}\n" +
-			"- {id: shows, auth_method: tls_client_auth, tls_client_auth_subject_dn: \"CN=shows\", " + of("shows", jose.ES256) + "}\n",
+		Issuer: secureIssuer, Mutual: true,
+		Config: "mtls_ca_file: " + file + "\nkeys: {algorithms: [RS256, PS256, ES256, EdDSA]}\nauthorization_details_types: [payment]\n",
+		Clients: clients(a, "assert", jose.PS256, "auth_method: private_key_jwt") +
+			clients(a, "shows", jose.ES256, `auth_method: tls_client_auth, tls_client_auth_subject_dn: "CN=shows"`),
 	})
 	return a
 }
@@ -405,7 +412,7 @@ var advancedModules = []struct {
 	{name: "fapi1-advanced-final-attempt-reuse-authorization-code-after-one-second", try: func(v *variant) {
 		code := v.code(v.send(v.object(nil)))
 		first := v.redeem(code)
-		v.s.Clock.Advance(time.Second)
+		v.s.Advance(v.t, time.Second)
 		if got := v.redeem(code); got.Status != http.StatusBadRequest || got.Error != "invalid_grant" {
 			v.t.Errorf("%d %s", got.Status, got.Error)
 		}
