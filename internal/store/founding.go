@@ -48,9 +48,6 @@ func (db *DB) OfferFounding(ctx context.Context, s secret.Hash, until time.Time,
 // TryFounding implements [founding.Store]. The guess is counted before it is looked
 // at, by itself, so that no number of them at once is more than what a secret bears.
 func (db *DB) TryFounding(ctx context.Context, s secret.Hash, by audit.By) error {
-	if founded, err := db.Founded(ctx); err != nil || founded {
-		return orFounded(err)
-	}
 	var kept []byte
 	err := db.writer().change(ctx, `
 		UPDATE bootstrap SET attempts = attempts + 1
@@ -63,6 +60,10 @@ func (db *DB) TryFounding(ctx context.Context, s secret.Hash, by audit.By) error
 		// It was no guess.
 		_, err := db.writer().exec(ctx, `UPDATE bootstrap SET attempts = attempts - 1 WHERE id = 1 AND secret = $1 AND attempts > 0`, s[:])
 		return err
+	}
+	// Looked at last: somebody may have been first just now.
+	if founded, err := db.Founded(ctx); err != nil || founded {
+		return orFounded(err)
 	}
 	if err := db.home().Record(ctx, by.Event(audit.FoundingRefused)); err != nil {
 		return err
