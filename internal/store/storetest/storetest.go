@@ -150,7 +150,11 @@ func openAt(t testing.TB, address string, migrate bool, options []Option) *store
 		}
 	})
 	if migrate {
-		if err := db.Migrate(ctx); err != nil {
+		text, err := schema()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.Raw(db).ExecContext(ctx, text); err != nil {
 			t.Fatal(err)
 		}
 	}
