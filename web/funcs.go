@@ -25,6 +25,7 @@ func (t *tongue) funcs(l *look, o Options) template.FuncMap {
 		"initial":  initial,
 		"appURL":   appURL,
 		"line":     oneLine,
+		"qr":       qrCode,
 	}
 }
 

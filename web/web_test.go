@@ -78,8 +78,8 @@ type detail struct {
 type scopeItem struct{ Name, Client string }
 
 type enterPage struct {
-	Action, Code, Problem string
-	Wait                  int
+	Action, Code, Scan, Problem string
+	Wait                        int
 }
 
 type confirmPage struct {
@@ -245,6 +245,7 @@ func samples() []sample {
 			Action: "/consent", Attempt: "a1", CSRF: "c1", Remember: true,
 		}, []string{"allow", "deny", "remember", "switch", "logo", "policy", "terms"}},
 		{"device-enter", enterPage{Action: "/device"}, []string{"user_code", "submit"}},
+		{"device-filled", enterPage{Action: "/device", Code: "BCDF-GHJK", Scan: "https://dex.example.com/device?user_code=BCDF-GHJK"}, []string{"user_code", "submit", "elsewhere"}},
 		{"device-wrong", enterPage{Action: "/device", Code: "BCDF-GHJK", Problem: "device.problem.unknown"}, []string{"user_code", "problem"}},
 		{"device-slow", enterPage{Action: "/device", Code: "BCDF-GHJK", Problem: "device.problem.wait", Wait: 40}, []string{"problem"}},
 		{"device-confirm", confirmPage{

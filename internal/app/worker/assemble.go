@@ -156,7 +156,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 	}).Routes(mux, onError)
 	userCodes := w.keys.MACKey(s.purpose("user code"))
 	(&device.Handler{
-		Base: base, Origin: origin, Lifetimes: lifetimes, Clients: clients, Devices: t, Guesses: t,
+		Issuer: issuer, Base: base, Origin: origin, Lifetimes: lifetimes, Clients: clients, Devices: t, Guesses: t,
 		UserCodes: userCodes, Jar: attempts, Pages: pages, Clock: clk,
 	}).Routes(mux, onError)
 	(&approvals.Handler{

@@ -297,3 +297,26 @@ func TestNoOtherSiteTypesACode(t *testing.T) {
 		t.Errorf("1.G 86: the address that holds the code: %d, and it asks for more than the code", a.Status)
 	}
 }
+
+func TestADevicesAddressIsShownForAnotherScreen(t *testing.T) {
+	s := workertest.Start(t, workertest.Options{Clients: deviceClients})
+	w := askToBeLetIn(t, s, "tv", "openid")
+	b := s.Browser(t)
+	for name, tt := range map[string]struct {
+		address string
+		shown   bool
+	}{
+		"with its code":                          {w.Complete, true},
+		"with the code of nobody, no other than": {w.Page + "?user_code=BBBB-BBBB", true},
+		"without a code":                         {w.Page, false},
+		"with what is no code":                   {w.Page + "?user_code=https://evil.example.com", false},
+	} {
+		a := b.Get(tt.address)
+		if a.Status != http.StatusOK || strings.Contains(a.Body, `<svg class="qr"`) != tt.shown {
+			t.Errorf("%s: %d %s", name, a.Status, a.Body)
+		}
+	}
+	if a := b.Submit(b.Get(w.Complete).Form(t, "submit"), "user_code", "BBBB-BBBB"); strings.Contains(a.Body, `<svg class="qr"`) {
+		t.Error("a wrong code is shown for another screen")
+	}
+}

@@ -10,6 +10,7 @@ import (
 	"crypto/rand"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"time"
 
 	"dex/internal/base/carry"
@@ -29,6 +30,7 @@ import (
 
 // Handler serves the page on which a code is typed.
 type Handler struct {
+	Issuer    string
 	Base      string // the path of the issuer, before every route
 	Origin    string // of the issuer
 	Lifetimes tenant.Lifetimes
@@ -52,6 +54,7 @@ func (h *Handler) Routes(mux *http.ServeMux, onError httpx.ErrorFunc) {
 type enterPage struct {
 	Action  string
 	Code    string
+	Scan    string // the address of this page with the code, for another screen; empty if there is none
 	Problem string // a message key
 	Wait    int    // seconds
 }
@@ -64,7 +67,9 @@ type donePage struct{ Denied bool }
 func (donePage) Template() string { return "device/done.html" }
 
 // show asks for the code. An address that holds it fills it in, and no more: the
-// person still has to say that it is the one that their device shows.
+// person still has to say that it is the one that their device shows. They may do so on
+// another screen than the one that the device has opened: nothing is known of the code
+// yet, so that showing it again tells nobody whether there is such a device.
 func (h *Handler) show(w http.ResponseWriter, r *http.Request) error {
 	params, err := httpx.Query(r)
 	if err != nil {
@@ -76,8 +81,12 @@ func (h *Handler) show(w http.ResponseWriter, r *http.Request) error {
 	case "denied":
 		return h.Pages.Render(w, r, web.View{Page: donePage{Denied: true}})
 	}
-	code, _ := oauth.ParseUserCode(params.Get("user_code"))
-	return h.ask(w, r, http.StatusOK, enterPage{Code: string(code)})
+	page := enterPage{}
+	if code, ok := oauth.ParseUserCode(params.Get("user_code")); ok {
+		page.Code = string(code)
+		page.Scan = h.Issuer + route.Device + "?" + url.Values{"user_code": {page.Code}}.Encode()
+	}
+	return h.ask(w, r, http.StatusOK, page)
 }
 
 func (h *Handler) ask(w http.ResponseWriter, r *http.Request, status int, page enterPage) error {
