@@ -3,6 +3,7 @@ package httpx
 import (
 	"context"
 	"crypto/hmac"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"errors"
@@ -70,10 +71,13 @@ func Certificates(r *http.Request) []*x509.Certificate {
 	return shown
 }
 
-// The sizes of forwarded certificates that are looked at.
+// The sizes of forwarded certificates that are looked at. Keys of RSA are bounded as they
+// are in a handshake with us: what verifies a signature by one costs by the square of its
+// size, and anybody can put their own into a chain.
 const (
 	maxCertificate = 16 << 10
 	maxChain       = 8
+	maxRSABits     = 8192
 )
 
 // parseForwarded reads the certificate of a client as a proxy hands it on: that of the
@@ -118,6 +122,9 @@ func parseBytes(item string) (*x509.Certificate, error) {
 	c, err := x509.ParseCertificate(der)
 	if err != nil {
 		return nil, fmt.Errorf("%w", err)
+	}
+	if key, ok := c.PublicKey.(*rsa.PublicKey); ok && key.N.BitLen() > maxRSABits {
+		return nil, fmt.Errorf("an RSA key of more than %d bits", maxRSABits)
 	}
 	return c, nil
 }

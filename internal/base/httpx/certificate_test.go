@@ -2,6 +2,7 @@ package httpx
 
 import (
 	"crypto/ed25519"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
@@ -38,6 +39,13 @@ func TestAProxyHandsOnACertificate(t *testing.T) {
 	if err != nil || len(got) != 4 || !got[0].Equal(a) || !got[1].Equal(b) || !got[2].Equal(a) || !got[3].Equal(b) {
 		t.Fatalf("%d certificates, error %v", len(got), err)
 	}
+	large := &x509.Certificate{SerialNumber: big.NewInt(3), NotBefore: time.Unix(0, 0), NotAfter: time.Unix(1<<32, 0)}
+	n := new(big.Int).Add(new(big.Int).Lsh(big.NewInt(1), maxRSABits), big.NewInt(1))
+	der, err := x509.CreateCertificate(nil, large, large, &rsa.PublicKey{N: n, E: 65537}, certificateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	huge := ":" + base64.StdEncoding.EncodeToString(der) + ":"
 	whole := bytesOf(a)
 	for name, given := range map[string]struct{ cert, chain []string }{
 		"none":                    {},
@@ -54,6 +62,8 @@ func TestAProxyHandsOnACertificate(t *testing.T) {
 		"a chain of nothing":      {cert: []string{whole}, chain: []string{""}},
 		"a chain that is garbage": {cert: []string{whole}, chain: []string{":AAAA:"}},
 		"a very long chain":       {cert: []string{whole}, chain: []string{strings.TrimSuffix(strings.Repeat(whole+",", maxChain), ",")}},
+		"a very large key":        {cert: []string{huge}},
+		"a chain by a large key":  {cert: []string{whole}, chain: []string{huge}},
 		"a very large one":        {cert: []string{":" + strings.Repeat("A", 2*maxCertificate) + ":"}},
 	} {
 		if got, err := parseForwarded(given.cert, given.chain); err == nil {

@@ -167,13 +167,16 @@ func wrong(name, because string) *oauth.Error {
 	return oauth.Errorf(code, "%s %s.", name, because)
 }
 
+// statementSkew is how far the clock of whoever states something may be ahead.
+const statementSkew = time.Minute
+
 // statementAlgs are those of software statements.
 var statementAlgs = []jose.Algorithm{jose.RS256, jose.PS256, jose.ES256, jose.ES384, jose.EdDSA}
 
 // vouch puts what a software statement says in the place of what the client says, RFC
 // 7591 section 2.3. A statement of somebody whose word does not count here is refused,
 // and not passed over: who sends one means to be more than it would be without.
-func vouch(said map[string]json.RawMessage, issuers []tenant.StatementIssuer, now time.Time) error {
+func vouch(said map[string]json.RawMessage, issuers []tenant.StatementIssuer, us string, now time.Time) error {
 	raw, ok := said["software_statement"]
 	if !ok || string(raw) == "null" {
 		return nil
@@ -205,8 +208,14 @@ func vouch(said map[string]json.RawMessage, issuers []tenant.StatementIssuer, no
 	if err != nil {
 		return oauth.Wrap(oauth.InvalidSoftwareStatement, err, "The software statement is not signed by its issuer.")
 	}
-	if claims.Expiry != 0 && !claims.Expiry.Time().After(now) {
+	// It need not say when it is good, and for whom; what it says, it means.
+	switch early := now.Add(statementSkew); {
+	case claims.Expiry != 0 && !claims.Expiry.Time().After(now):
 		return oauth.Errorf(oauth.InvalidSoftwareStatement, "The software statement has expired.")
+	case early.Before(claims.NotBefore.Time()), early.Before(claims.IssuedAt.Time()):
+		return oauth.Errorf(oauth.InvalidSoftwareStatement, "The software statement is of the future.")
+	case claims.Audience != nil && !slices.Contains(claims.Audience, us):
+		return oauth.Errorf(oauth.InvalidSoftwareStatement, "The software statement is for somebody else: its aud must be the issuer.")
 	}
 	stated, err := parse(payload)
 	if err != nil {

@@ -76,6 +76,7 @@ func TestASoftwareStatementCountsOnlyOfWhomTheOperatorBelieves(t *testing.T) {
 		t.Fatal(err)
 	}
 	issuers := []tenant.StatementIssuer{{Issuer: "https://vendor.example", JWKS: keys}}
+	const us = "https://id.example"
 	now := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
 	state := func(claims map[string]any) map[string]json.RawMessage {
 		text, err := jose.Sign(key, jose.EdDSA, "k", jose.TypeJWT, claims)
@@ -85,8 +86,8 @@ func TestASoftwareStatementCountsOnlyOfWhomTheOperatorBelieves(t *testing.T) {
 		raw, _ := json.Marshal(text)
 		return map[string]json.RawMessage{"client_name": json.RawMessage(`"mine"`), "software_statement": raw}
 	}
-	said := state(map[string]any{"iss": "https://vendor.example", "client_name": "theirs", "software_id": "s"})
-	if err := vouch(said, issuers, now); err != nil || string(said["client_name"]) != `"theirs"` {
+	said := state(map[string]any{"iss": "https://vendor.example", "client_name": "theirs", "software_id": "s", "aud": us, "iat": now.Unix(), "nbf": now.Unix()})
+	if err := vouch(said, issuers, us, now); err != nil || string(said["client_name"]) != `"theirs"` {
 		t.Errorf("%s, %v", said["client_name"], err)
 	}
 	other := newKey(t)
@@ -99,11 +100,14 @@ func TestASoftwareStatementCountsOnlyOfWhomTheOperatorBelieves(t *testing.T) {
 		"of a stranger":     {state(map[string]any{"iss": "https://stranger.example"}), oauth.UnapprovedSoftwareStatement},
 		"of nobody":         {state(map[string]any{"client_name": "x"}), oauth.UnapprovedSoftwareStatement},
 		"that has expired":  {state(map[string]any{"iss": "https://vendor.example", "exp": now.Unix()}), oauth.InvalidSoftwareStatement},
+		"of the future":     {state(map[string]any{"iss": "https://vendor.example", "nbf": now.Add(time.Hour).Unix()}), oauth.InvalidSoftwareStatement},
+		"made tomorrow":     {state(map[string]any{"iss": "https://vendor.example", "iat": now.Add(24 * time.Hour).Unix()}), oauth.InvalidSoftwareStatement},
+		"for another":       {state(map[string]any{"iss": "https://vendor.example", "aud": "https://other.example"}), oauth.InvalidSoftwareStatement},
 		"that is forged":    {map[string]json.RawMessage{"software_statement": raw}, oauth.InvalidSoftwareStatement},
 		"that is no JWT":    {map[string]json.RawMessage{"software_statement": json.RawMessage(`"x"`)}, oauth.InvalidSoftwareStatement},
 		"that is no string": {map[string]json.RawMessage{"software_statement": json.RawMessage(`{}`)}, oauth.InvalidSoftwareStatement},
 	} {
-		told, _ := errors.AsType[*oauth.Error](vouch(test.said, issuers, now))
+		told, _ := errors.AsType[*oauth.Error](vouch(test.said, issuers, us, now))
 		if told == nil || told.Code != test.code {
 			t.Errorf("a statement %s: %v", name, told)
 		}

@@ -24,6 +24,7 @@ import (
 	"dex/internal/domain/audit"
 	"dex/internal/domain/client"
 	"dex/internal/domain/tenant"
+	"dex/internal/protocol/jose"
 	"dex/internal/protocol/oauth"
 )
 
@@ -138,10 +139,11 @@ func readBody(w http.ResponseWriter, r *http.Request) (map[string]json.RawMessag
 	return parse(text)
 }
 
-// parse reads a document as the members of its one object.
+// parse reads a document as the members of its one object. None may come twice: whoever
+// has looked through it before us may have seen the other one.
 func parse(text []byte) (map[string]json.RawMessage, error) {
 	var said map[string]json.RawMessage
-	if err := json.Unmarshal(text, &said); err != nil || said == nil {
+	if err := jose.Unmarshal(text, &said); err != nil {
 		return nil, oauth.Wrap(oauth.InvalidClientMetadata, err, "The body must be a JSON object.")
 	}
 	return said, nil
@@ -150,7 +152,7 @@ func parse(text []byte) (map[string]json.RawMessage, error) {
 // read makes the client that is asked for, or says why there is none. What a trusted
 // statement says of the software outweighs what the client says of itself.
 func (h *Handler) read(r *http.Request, said map[string]json.RawMessage, policy tenant.Registration) (client.Client, error) {
-	if err := vouch(said, policy.Statements, h.Clock.Now()); err != nil {
+	if err := vouch(said, policy.Statements, h.Issuer, h.Clock.Now()); err != nil {
 		return client.Client{}, err
 	}
 	c, err := decide(said, policy, h.Offer)

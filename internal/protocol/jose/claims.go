@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/go-jose/go-jose/v4/json"
 )
@@ -27,13 +28,46 @@ type Claims struct {
 
 // Unmarshal reads the claims of a token. Unlike encoding/json it refuses a member
 // that comes twice, and does not take "AUD" for "aud": another reader of the same
-// token might have seen the other one. Claims are always a JSON object.
+// token might have seen the other one. Claims are always a JSON object, in UTF-8.
 func Unmarshal(payload []byte, claims any) error {
+	if err := legible(payload); err != nil {
+		return err
+	}
 	if trimmed := bytes.TrimLeft(payload, " \t\r\n"); len(trimmed) == 0 || trimmed[0] != '{' {
 		return errors.New("jose: the claims are not a JSON object")
 	}
 	if err := json.Unmarshal(payload, claims); err != nil {
 		return fmt.Errorf("jose: claims: %w", err)
+	}
+	return nil
+}
+
+// maxDepth is how deep JSON may be nested, its outermost object included.
+const maxDepth = 32
+
+// legible says why JSON is not looked at further: it is no text, so that each reader
+// could take it for another one (RFC 8259, section 8.1), or nested deeper than anything
+// that somebody means, and a decoder works for each level. Whether it is JSON at all is
+// for the decoder to say.
+func legible(raw []byte) error {
+	if !utf8.Valid(raw) {
+		return errors.New("jose: it is not in UTF-8")
+	}
+	depth, quoted := 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{', c == '[':
+			if depth++; depth > maxDepth {
+				return fmt.Errorf("jose: it is nested deeper than %d", maxDepth)
+			}
+		case c == '}', c == ']':
+			depth--
+		}
 	}
 	return nil
 }

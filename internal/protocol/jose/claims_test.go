@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -89,6 +90,11 @@ func TestUnmarshalClaims(t *testing.T) {
 		{name: "space around", json: " \n{\"sub\":\"ann\"}\t ", want: Claims{Subject: "ann"}},
 		{name: "something behind", json: `{"sub":"ann"}{}`, bad: true},
 		{name: "a list", json: `[]`, bad: true},
+		{name: "no text", json: "{\"sub\":\"\xff\"}", bad: true},
+		{name: "half a surrogate", json: "{\"x\":\"\xed\xa0\x80\"}", bad: true},
+		{name: "as deep as it goes", json: `{"sub":"ann","x":` + strings.Repeat("[", 31) + strings.Repeat("]", 31) + `}`, want: Claims{Subject: "ann"}},
+		{name: "deeper", json: `{"sub":"ann","x":` + strings.Repeat("[", 32) + strings.Repeat("]", 32) + `}`, bad: true},
+		{name: "depth within a text is none", json: `{"sub":"` + strings.Repeat(`[\"{\\`, 40) + `"}`, want: Claims{Subject: strings.Repeat(`["{\`, 40)}},
 		{name: "null", json: `null`, bad: true},
 		{name: "text", json: `"sub"`, bad: true},
 		{name: "nothing", json: ``, bad: true},

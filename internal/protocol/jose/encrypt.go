@@ -237,7 +237,7 @@ func splitEncrypted(token string) (EncryptedHeader, error) {
 		}
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(parts[0])
-	if err != nil {
+	if err != nil || legible(raw) != nil {
 		return EncryptedHeader{}, malformed
 	}
 	var h struct {

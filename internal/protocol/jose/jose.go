@@ -18,6 +18,7 @@ import (
 	_ "crypto/sha512" // SHA-384 and SHA-512, for crypto.Hash
 	"encoding/base64"
 	"fmt"
+	"math"
 )
 
 // Algorithm is a signature algorithm, by its name in the "alg" header
@@ -122,8 +123,11 @@ func checkRSA(key *rsa.PublicKey) error {
 	if n := key.N.BitLen(); n < minRSABits || n > maxRSABits {
 		return fmt.Errorf("jose: an RSA key of %d bits; from %d to %d are good", n, minRSABits, maxRSABits)
 	}
-	if key.E < 3 || key.E%2 == 0 {
+	if key.E < 3 || key.E%2 == 0 || key.E > math.MaxInt32 {
 		return fmt.Errorf("jose: an RSA key with the exponent %d", key.E)
+	}
+	if key.N.Bit(0) == 0 {
+		return fmt.Errorf("jose: an RSA key with an even modulus")
 	}
 	return nil
 }

@@ -171,6 +171,9 @@ func readHeader(segment string) (Header, error) {
 	if err != nil {
 		return Header{}, fmt.Errorf("jose: header: %w", err)
 	}
+	if err := legible(raw); err != nil {
+		return Header{}, err
+	}
 	// This decoder takes no member twice, and none in other letters than ours.
 	var h struct {
 		Algorithm Algorithm       `json:"alg"`
