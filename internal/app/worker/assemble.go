@@ -173,7 +173,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 	}).Routes(mux, onError)
 	tokens := &token.Handler{
 		Issuer: issuer, Lifetimes: lifetimes, Clients: clients, Documents: documents, Grants: t, Desk: desk, Proofs: proofs, Authorities: w.authorities,
-		Mint: minter, Refresh: refresh, Access: access, Clock: clk, Types: types,
+		Mint: minter, Refresh: refresh, Access: access, Clock: clk, Types: types, Details: w.settings.AuthorizationDetailsTypes,
 		Devices: t, UserCodes: userCodes, Users: t, Meter: w.meter(s.id),
 		Subject: func(hint string, c client.Client) (string, bool) {
 			subject, claims, ok := mint.ReadIDTokenHint(hint, issuer, p.ring.Find)

@@ -214,6 +214,16 @@ func (c Client) MayDetail(d oauth.Details) bool {
 	return !slices.ContainsFunc(oauth.DetailsOf(d), func(one oauth.Detail) bool { return !slices.Contains(c.DetailsTypes, one.Type) })
 }
 
+// CheckDetails says what is wrong with the authorization details that the client asks for:
+// that there are no such types here, or that they are not the client's. RFC 9396 section 5.
+func (c Client) CheckDetails(d oauth.Details, served []string) error {
+	known := func(one oauth.Detail) bool { return slices.Contains(served, one.Type) }
+	if !c.MayDetail(d) || slices.ContainsFunc(oauth.DetailsOf(d), func(one oauth.Detail) bool { return !known(one) }) {
+		return oauth.Errorf(oauth.InvalidAuthorizationDetails, "This client may not ask for authorization details of this type.")
+	}
+	return nil
+}
+
 // Store keeps the clients.
 type Store interface {
 	// Client returns a client. It returns a fault of kind NotFound if there is none.

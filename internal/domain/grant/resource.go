@@ -22,3 +22,18 @@ func (p Permit) Toward(c client.Client, issuer string, resources []string) (Perm
 	}
 	return p, nil
 }
+
+// InDetail returns the permit for an access token with the given authorization details
+// alone, RFC 9396 section 6. They must be among those that were granted. Without any given
+// the token has all that were.
+func (p Permit) InDetail(details oauth.Details) (Permit, error) {
+	if len(details) == 0 {
+		return p, nil
+	}
+	left, ok := oauth.NarrowDetails(p.authorization.Terms.Details, details)
+	if !ok {
+		return Permit{}, oauth.Errorf(oauth.InvalidAuthorizationDetails, "These authorization details were not granted.")
+	}
+	p.authorization.Terms.Details = left
+	return p, nil
+}

@@ -112,17 +112,6 @@ func within(req grant.Request, known *session.Known) (grant.Request, *oauth.Erro
 	return req, nil
 }
 
-// checkDetails makes sure that there are the types of what the client asks for in
-// detail, and that it may ask for them: RFC 9396 section 5.
-func (h *Handler) checkDetails(details oauth.Details, c client.Client) error {
-	for _, d := range oauth.DetailsOf(details) {
-		if !slices.Contains(h.Details, d.Type) || !slices.Contains(c.DetailsTypes, d.Type) {
-			return oauth.Errorf(oauth.InvalidAuthorizationDetails, "This client may not ask for authorization details of this type.")
-		}
-	}
-	return nil
-}
-
 // checkAudience makes sure that every client in whose name tokens are asked for
 // trusts the one that asks.
 func (h *Handler) checkAudience(ctx context.Context, scopes oauth.Scopes, c client.Client) error {

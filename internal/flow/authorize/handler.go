@@ -168,7 +168,7 @@ func (h *Handler) vet(ctx context.Context, asked oauth.Authorization, by grant.D
 			return asked, back.error(oauth.Errorf(oauth.InvalidTarget, "This client may not ask for tokens for this resource."))
 		}
 	}
-	if wrong = h.checkDetails(asked.Details, c); wrong != nil {
+	if wrong = c.CheckDetails(asked.Details, h.Details); wrong != nil {
 		return asked, back.error(wrong)
 	}
 	if wrong = h.checkAudience(ctx, asked.Scopes, c); wrong != nil {

@@ -33,6 +33,7 @@ func (g ClientCredentials) Redeem(ctx context.Context, c client.Client, req oaut
 			ClientID: c.ID,
 			Scopes:   req.Scopes.Intersect(c.Scopes).Without(ofPerson),
 			IssuedAt: g.Clock.Now(),
+			Terms:    grant.Terms{Details: req.Details}, // which nobody else has to allow
 		},
 	})
 	return Entitlement{Permit: permit}, err

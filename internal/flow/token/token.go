@@ -44,7 +44,8 @@ type Handler struct {
 	Refresh     mint.RefreshTokens
 	Access      mint.Reader
 	Clock       clock.Clock
-	Types       []Grant // the grant types that are served
+	Types       []Grant  // the grant types that are served
+	Details     []string // the types of authorization details that there are
 	Devices     grant.DeviceStore
 	Users       user.Store
 	// Subject returns the account that an ID token of ours was about which the client was
@@ -167,6 +168,9 @@ func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, a *asked) err
 			return oauth.Errorf(oauth.InvalidTarget, "The client may not ask for tokens for this resource.")
 		}
 	}
+	if err := c.CheckDetails(req.Details, h.Details); err != nil {
+		return err
+	}
 	e, err := g.Redeem(r.Context(), c, req)
 	if err != nil {
 		return err
@@ -176,6 +180,9 @@ func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, a *asked) err
 	}
 	permit, err := e.Permit.Toward(c, h.Issuer, req.Resources)
 	if err != nil {
+		return err
+	}
+	if permit, err = permit.InDetail(req.Details); err != nil {
 		return err
 	}
 	answer, err := h.Mint.Tokens(permit.BoundTo(req.Binding), c, e.Profile, h.Clock.Now())

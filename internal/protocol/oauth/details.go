@@ -1,8 +1,10 @@
 package oauth
 
 import (
+	"bytes"
 	stdjson "encoding/json"
 	"maps"
+	"reflect"
 	"slices"
 
 	"github.com/go-jose/go-jose/v4/json"
@@ -49,6 +51,50 @@ func DetailsOf(d Details) []Detail {
 	all, ok := readDetails(d)
 	if !ok {
 		return nil
+	}
+	return all
+}
+
+// NarrowDetails returns those of the granted details that a client asks for, and whether
+// all that it asks for were granted (RFC 9396, section 6). What is the same in JSON is the
+// same here, and no detail is part of another: what would be less of one only its resource
+// server knows.
+func NarrowDetails(granted, asked Details) (Details, bool) {
+	had, wants := itemsOf(granted), itemsOf(asked)
+	var left []stdjson.RawMessage
+	for _, want := range wants {
+		i := slices.IndexFunc(had, func(one item) bool { return reflect.DeepEqual(one.value, want.value) })
+		if i < 0 {
+			return nil, false
+		}
+		left = append(left, had[i].text)
+	}
+	if len(left) == 0 {
+		return nil, true
+	}
+	text, err := stdjson.Marshal(left)
+	return text, err == nil
+}
+
+// item is an authorization detail as it stands, and as it compares.
+type item struct {
+	text  stdjson.RawMessage
+	value any
+}
+
+func itemsOf(d Details) []item {
+	var texts []stdjson.RawMessage
+	if len(d) == 0 || stdjson.Unmarshal(d, &texts) != nil {
+		return nil
+	}
+	all := make([]item, len(texts))
+	for i, text := range texts {
+		all[i].text = text
+		decoder := stdjson.NewDecoder(bytes.NewReader(text))
+		decoder.UseNumber() // 1 and 1.0 may be two things to whoever reads them
+		if decoder.Decode(&all[i].value) != nil {
+			return nil
+		}
 	}
 	return all
 }

@@ -65,3 +65,25 @@ func FuzzParseDetails(f *testing.F) {
 		}
 	})
 }
+
+func TestDetailsAreNarrowedToWhatWasGranted(t *testing.T) {
+	const granted = `[{"type":"a","n":1,"to":{"x":"1","y":[1,2]}},{"type":"b"}]`
+	for _, tt := range []struct {
+		name, granted, asked, want string
+		ok                         bool
+	}{
+		{"one of them", granted, `[{"type":"b"}]`, `[{"type":"b"}]`, true},
+		{"in another order", granted, `[{"to":{"y":[1,2],"x":"1"},"type":"a","n":1}]`, `[{"type":"a","n":1,"to":{"x":"1","y":[1,2]}}]`, true},
+		{"nothing", granted, ``, ``, true},
+		{"a text in place of a number", granted, `[{"type":"a","n":"1","to":{"x":"1","y":[1,2]}}]`, ``, false},
+		{"another number", granted, `[{"type":"a","n":1.0,"to":{"x":"1","y":[1,2]}}]`, ``, false},
+		{"a list in another order", granted, `[{"type":"a","n":1,"to":{"x":"1","y":[2,1]}}]`, ``, false},
+		{"a part of one", granted, `[{"type":"a"}]`, ``, false},
+		{"one of nothing", ``, `[{"type":"b"}]`, ``, false},
+	} {
+		got, ok := NarrowDetails(Details(tt.granted), Details(tt.asked))
+		if string(got) != tt.want || ok != tt.ok {
+			t.Errorf("%s: %s, %v", tt.name, got, ok)
+		}
+	}
+}

@@ -32,6 +32,7 @@ type TokenRequest struct {
 	Exchange     Exchange
 	Scopes       Scopes
 	Resources    []string // that the access token shall be for, RFC 8707
+	Details      Details  // that the access token shall have, RFC 9396
 	ScopesGiven  bool     // if not, the client leaves it to what it was granted
 	// Binding is the keys that the sender has proven to hold. It is not read from the
 	// parameters: the endpoint sets it.
@@ -52,6 +53,7 @@ func ParseTokenRequest(body url.Values) (TokenRequest, error) {
 		AuthReqID:    authReqID(f),
 		Scopes:       f.scopes(),
 		Resources:    f.resources(),
+		Details:      f.details(),
 	}
 	r.ScopesGiven = len(r.Scopes) > 0
 	switch {
