@@ -159,7 +159,11 @@ func (t *Tenant) openSecrets(c *client.Client, sealed []byte) error {
 
 // ConsumeAssertion implements [client.Store].
 func (t *Tenant) ConsumeAssertion(ctx context.Context, clientID string, jti secret.Hash, expires, now time.Time) error {
-	n, err := t.db.writer().exec(ctx, `
+	return t.consume(ctx, t.db.writer(), clientID, jti, expires, now)
+}
+
+func (t *Tenant) consume(ctx context.Context, tx hand, clientID string, jti secret.Hash, expires, now time.Time) error {
+	n, err := tx.exec(ctx, `
 		INSERT INTO used_assertions (tenant_id, client_id, jti, expires_at) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (tenant_id, client_id, jti) DO UPDATE SET expires_at = excluded.expires_at
 		WHERE used_assertions.expires_at <= $5`,

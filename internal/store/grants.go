@@ -159,6 +159,51 @@ func (t *Tenant) KeepCode(ctx context.Context, p grant.Permit, c grant.Code, ste
 	return t.insertGrant(ctx, t.db.writer(), a, c, steps, startedAt)
 }
 
+// KeepGrant implements [grant.Store]. The grant is born with a code that nobody has, and
+// that counts as redeemed.
+func (t *Tenant) KeepGrant(ctx context.Context, p grant.Permit, o grant.Opening, by grant.Token, steps []audit.Step) error {
+	a, err := p.For(grant.TakeAssertion, grant.ExchangeForeign)
+	if err != nil {
+		return err
+	}
+	if a.ID == "" || a.UserID == "" || a.UserID != o.User.ID || a.IssuedAt.IsZero() {
+		return errors.New("a grant without an id, an account or a date, or for another than the gate was asked about")
+	}
+	return t.db.inTx(ctx, func(tx hand) error {
+		if by.ID != (secret.Hash{}) {
+			// No client is called so: whoever brings the token, it has come.
+			err := t.consume(ctx, tx, "", by.ID, by.Expires, o.Event.At)
+			if fault.Is(err, fault.Conflict) {
+				err = grant.ErrTokenUsed
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if err := t.saveAccount(ctx, tx, o); err != nil {
+			return err
+		}
+		code := grant.Code{Hash: secret.New(secret.CodePrefix).Hash(), ExpiresAt: o.Event.At, Spent: true}
+		if err := t.insertGrant(ctx, tx, a, code, steps, o.Event.At); err != nil {
+			return err
+		}
+		e := o.Event
+		e.UserID, e.ConnectorID, e.GrantID = o.User.ID, o.Identity.ConnectorID, a.ID
+		return t.record(ctx, tx, e)
+	})
+}
+
+// Consent implements [grant.Store].
+func (t *Tenant) Consent(ctx context.Context, userID, clientID string) (oauth.Scopes, error) {
+	var text string
+	err := t.db.reader().row(ctx, `
+		SELECT scopes FROM consents WHERE tenant_id = $1 AND user_id = $2 AND client_id = $3`, t.id, userID, clientID).Scan(&text)
+	if isNone(err) {
+		return nil, nil
+	}
+	return scopes(text), err
+}
+
 // insertGrant writes the row of a grant, with the code that it begins with.
 func (t *Tenant) insertGrant(ctx context.Context, tx hand, a grant.Authorization, c grant.Code, steps []audit.Step, startedAt time.Time) error {
 	text, err := lines(steps)

@@ -118,12 +118,14 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		access       = mint.Reader{Issuer: issuer, Find: p.ring.Find, Opaque: opaque}
 		minter       = &mint.Mint{Issuer: issuer, Signer: p.ring, Lifetimes: lifetimes, Subjects: subjects, Opaque: opaque}
 		refresh      = mint.RefreshTokens{Key: t.RefreshKey(), Tenant: s.id}
+		vouching     = token.Vouching{Issuer: issuer, Bases: proofs.Bases, Roster: p.roster, Users: t, Grants: t, Desk: desk, Clock: clk}
 		types        = []token.Grant{
 			token.AuthorizationCode{Grants: t, Desk: desk, Lifetimes: lifetimes, Clock: clk},
 			token.RefreshToken{Grants: t, Users: t, Desk: desk, Roster: p.roster, Tokens: refresh, Lifetimes: lifetimes, Clock: clk},
 			token.ClientCredentials{Desk: desk, Clock: clk},
 			token.DeviceCode{Devices: t, Grants: t, Desk: desk, Lifetimes: lifetimes, Clock: clk},
-			token.TokenExchange{Issuer: issuer, Clients: t, Grants: t, Desk: desk, Access: access, Clock: clk},
+			token.TokenExchange{Issuer: issuer, Clients: t, Grants: t, Desk: desk, Access: access, Clock: clk, Vouching: vouching},
+			token.JWTBearer{Vouching: vouching},
 			token.CIBA{Devices: t, Grants: t, Desk: desk, Lifetimes: lifetimes, Clock: clk},
 		}
 		mux     = http.NewServeMux()

@@ -31,8 +31,8 @@ const gateConfig = `
 keys: {algorithms: [ES256]}
 expiry: {codes: 10m, sessions: 5m, sessions_idle: 5m}
 clients:
-- {id: app, profile: openid, secret: app-secret, trusted: true, response_types: [code, "id_token token", "code id_token"], id_token_alg: ES256, redirect_uris: ["https://app.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code", "urn:openid:params:grant-type:ciba", "urn:ietf:params:oauth:grant-type:token-exchange"], ciba_mode: poll, scopes: [openid, profile, offline_access, api, "dex:sessions:read"], groups: [staff]}
-- {id: asks, profile: openid, secret: asks-secret, trusted: false, response_types: [code, "id_token token", "code id_token"], id_token_alg: ES256, redirect_uris: ["https://asks.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code", "urn:openid:params:grant-type:ciba", "urn:ietf:params:oauth:grant-type:token-exchange"], ciba_mode: poll, scopes: [openid, profile, offline_access, api], groups: [staff]}
+- {id: app, profile: openid, secret: app-secret, trusted: true, response_types: [code, "id_token token", "code id_token"], id_token_alg: ES256, redirect_uris: ["https://app.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code", "urn:openid:params:grant-type:ciba", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:ietf:params:oauth:grant-type:jwt-bearer"], ciba_mode: poll, scopes: [openid, profile, offline_access, api, "dex:sessions:read"], groups: [staff]}
+- {id: asks, profile: openid, secret: asks-secret, trusted: false, response_types: [code, "id_token token", "code id_token"], id_token_alg: ES256, redirect_uris: ["https://asks.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code", "urn:openid:params:grant-type:ciba", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:ietf:params:oauth:grant-type:jwt-bearer"], ciba_mode: poll, scopes: [openid, profile, offline_access, api], groups: [staff]}
 - {id: peer, secret: peer-secret, id_token_alg: ES256, redirect_uris: ["https://peer.example.com/cb"], trusted_peers: [app, asks]}
 connectors:
 - {id: elsewhere, kind: oidc}
@@ -265,6 +265,33 @@ var gateWays = []gateWay{
 		token := w.obtain(bound...).AccessToken
 		return func() string { return answered(w.exchanged(token)) }
 	}},
+	{"assertion", grant.TakeAssertion, "200", func(w *gateWorld) func() string {
+		word := w.word()
+		return func() string {
+			return answered(w.app.Token("grant_type", jwtBearer, "assertion", word, "scope", "profile dex:sessions:read audience:server:client_id:peer"))
+		}
+	}},
+	{"…to asks", grant.TakeAssertion, "200", func(w *gateWorld) func() string {
+		w.asks.CodeBy(w.someone(), "zoe", by("elsewhere")...) // who allows it
+		word := w.word()
+		return func() string {
+			return answered(w.asks.Token("grant_type", jwtBearer, "assertion", word, "scope", "profile"))
+		}
+	}},
+	{"foreign", grant.ExchangeForeign, "200", func(w *gateWorld) func() string {
+		word := w.word()
+		return func() string {
+			return answered(w.app.Token("grant_type", exchange, "subject_token", word, "subject_token_type", "urn:ietf:params:oauth:token-type:id_token",
+				"scope", "profile dex:sessions:read", "audience", "peer"))
+		}
+	}},
+}
+
+// word is the provider's word for somebody who has been here before.
+func (w *gateWorld) word() string {
+	w.t.Helper()
+	w.someone()
+	return workertest.Word(w.t, "zoe", w.now(), nil)
 }
 
 // administers says what the administrators' API answers to a token.

@@ -2,15 +2,21 @@ package workertest
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/url"
+	"strings"
 	"testing"
+	"time"
 
 	"dex/internal/connector"
 	"dex/internal/connector/local"
 	"dex/internal/connector/mock"
 	"dex/internal/domain/credential"
 	"dex/internal/domain/user"
+	"dex/internal/protocol/jose"
 )
 
 // Upstream is another provider that people come by. It asks nobody for a password,
@@ -84,6 +90,40 @@ func UpstreamToken(name string) string { return "upstream-refresh-token-of-" + n
 
 // UpstreamSession is what is kept to end somebody's session there.
 func UpstreamSession(name string) string { return "upstream-id-token-of-" + name }
+
+// UpstreamIssuer is what the provider calls itself in its tokens.
+const UpstreamIssuer = "https://elsewhere.example.com"
+
+// Word is a token of the provider's about somebody of the name. What is given stands in it
+// instead.
+func Word(t testing.TB, name string, at time.Time, instead map[string]any) string {
+	t.Helper()
+	claims := map[string]any{"iss": UpstreamIssuer, "sub": name, "jti": rand.Text(), "iat": at.Unix(), "exp": at.Add(5 * time.Minute).Unix()}
+	maps.Copy(claims, instead)
+	text, err := json.Marshal(claims)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return "e30." + base64.RawURLEncoding.EncodeToString(text) + ".signed"
+}
+
+// Takes implements [connector.Voucher].
+func (u *upstream) Takes(_ connector.TokenKind, issuer string) bool { return issuer == UpstreamIssuer }
+
+// ReadToken implements [connector.Voucher].
+func (u *upstream) ReadToken(_ context.Context, _ connector.TokenKind, token string, _ []string) (connector.Vouched, error) {
+	var claims jose.Claims
+	parts := strings.Split(token, ".")
+	text, err := base64.RawURLEncoding.DecodeString(parts[1])
+	if err != nil || jose.Unmarshal(text, &claims) != nil || parts[2] != "signed" {
+		return connector.Vouched{}, connector.ErrRefused
+	}
+	step := u.Vouch(claims.Subject)
+	return connector.Vouched{
+		Identity: *step.Identity, Methods: step.Methods, AuthTime: claims.IssuedAt.Time(), Issuer: claims.Issuer, Subject: claims.Subject,
+		ID: claims.ID, IssuedAt: claims.IssuedAt.Time(), Expires: claims.Expiry.Time(),
+	}, nil
+}
 
 // Refresh implements [connector.Refresher].
 func (u *upstream) Refresh(ctx context.Context, id user.Identity) (user.Identity, error) {

@@ -105,6 +105,18 @@ type settings struct {
 	Claims map[string]string
 	Extra  map[string]string
 
+	// Accepts are the kinds of tokens of the provider that applications may bring in the
+	// place of a login, Audiences for whom these may be, where that is not as usual.
+	Accepts   []connector.TokenKind
+	Audiences []string
+	// Login is false for an issuer that has no page to log in at, such as that of programs.
+	Login bool
+	// JWKS and JWKSURI are the provider's keys, or where they are, if its discovery
+	// document does not say so.
+	JWKS    json.RawMessage
+	JWKSURI string
+	fixed   []jose.Key // of JWKS
+
 	DiscoveryMaxAge connector.Duration
 	KeysMinRefresh  connector.Duration
 }
@@ -119,6 +131,7 @@ func parseSettings(config json.RawMessage) (settings, mapping, error) {
 		ResponseMode:      modeQuery,
 		PKCE:              "S256",
 		Userinfo:          true,
+		Login:             true,
 		UserinfoToken:     tokenInHeader,
 		Algs:              []jose.Algorithm{jose.RS256, jose.PS256, jose.ES256, jose.ES384, jose.EdDSA},
 		DiscoveryMaxAge:   connector.Duration(time.Hour),
@@ -133,9 +146,10 @@ func parseSettings(config json.RawMessage) (settings, mapping, error) {
 		"scopes": &s.Scopes, "response_mode": &s.ResponseMode, "pkce": &s.PKCE, "prompt": &s.Prompt, "acr_values": &s.ACRValues,
 		"extra_params": &s.ExtraParams, "no_auth_time": &s.NoAuthTime, "userinfo": &s.Userinfo, "refresh": &s.Refresh,
 		"trusted_algs": &s.Algs, "claims": &s.Claims, "extra": &s.Extra,
+		"accepts": &s.Accepts, "audiences": &s.Audiences, "login": &s.Login, "jwks": &s.JWKS, "jwks_uri": &s.JWKSURI,
 		"discovery_max_age": &s.DiscoveryMaxAge, "keys_min_refresh": &s.KeysMinRefresh,
 	})}
-	mistakes = append(mistakes, s.checkProvider(), s.checkClient(), s.checkRequest(), s.checkResponse())
+	mistakes = append(mistakes, s.checkProvider(), s.checkClient(), s.checkRequest(), s.checkResponse(), s.checkVouching())
 	m, err := compile(s.Claims, s.Extra)
 	if err := errors.Join(append(mistakes, err)...); err != nil {
 		return settings{}, mapping{}, err
@@ -168,6 +182,9 @@ func (s *settings) checkProvider() error {
 }
 
 func (s *settings) checkClient() error {
+	if !s.Login && s.ClientID == "" {
+		return s.checkKeys() // we are nobody there
+	}
 	var mistakes []error
 	if s.ClientID == "" {
 		mistakes = append(mistakes, mistake("client_id", "is not set"))

@@ -12,6 +12,8 @@ import (
 
 const enough = `"issuer": "https://up.example", "client_id": "dex", "client_secret": "s"`
 
+const oneKey = `{"keys": [{"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": "k1", "x": "JB2OOGUWFAx7fAMZ95IDEu8WRQYuKJ_DgB8XNR9FQRQ"}]}`
+
 func TestSettingsThatAreRefused(t *testing.T) {
 	tests := []struct {
 		name, config string
@@ -56,6 +58,15 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		{"an unknown place for a token", `{` + enough + `, "userinfo_token": "query"}`, []string{"userinfo_token: must be"}},
 		{"an assertion for somebody else", `{` + enough + `, "assertion_audience": "https://up.example"}`, []string{"assertion_audience: must be"}},
 		{"a duration without a unit", `{` + enough + `, "discovery_max_age": "60"}`, []string{"discovery_max_age: ", "such as 30s"}},
+		{"a kind of token that there is not", `{` + enough + `, "accepts": ["access_token"]}`, []string{`accepts: "access_token" is not one of`}},
+		{"nothing to be there for", `{"issuer": "https://up.example", "login": false}`, []string{"accepts: is not set"}},
+		{"audiences of nothing", `{` + enough + `, "audiences": ["x"]}`, []string{"audiences: is of use only with accepts"}},
+		{"an audience that is none", `{` + enough + `, "accepts": ["id_token"], "audiences": [""]}`, []string{`audiences: "" is not`}},
+		{"ID tokens for nobody", `{"issuer": "https://up.example", "login": false, "accepts": ["id_token"]}`, []string{"audiences: is not set, and there is no client_id"}},
+		{"ID tokens that nobody can tell apart", `{` + enough + `, "accepts": ["id_token"], "encrypted_id_token": true}`, []string{"accepts: cannot name id_token"}},
+		{"keys that are none", `{` + enough + `, "jwks": {"keys": []}}`, []string{"jwks: must be"}},
+		{"keys at no address", `{` + enough + `, "jwks_uri": "up.example/keys"}`, []string{"jwks_uri: must be a URL"}},
+		{"keys in two places", `{` + enough + `, "jwks_uri": "https://up.example/keys", "jwks": ` + oneKey + `}`, []string{"jwks_uri: contradicts jwks"}},
 		{"a negative duration", `{` + enough + `, "keys_min_refresh": "-1s"}`, []string{"keys_min_refresh: "}},
 	}
 	for _, tt := range tests {
@@ -85,7 +96,9 @@ func TestSettingsThatAreTaken(t *testing.T) {
 			"prompt": "select_account", "acr_values": ["x"], "extra_params": {"hd": "example.com"}, "no_auth_time": true, "userinfo": false, "refresh": true,
 			"trusted_algs": ["RS256"], "claims": {"groups": "claims.roles", "email_verified": "true"}, "extra": {"dep": "claims.dep"},
 			"discovery_max_age": "0s", "keys_min_refresh": "1m"}`,
-		"null is as good as nothing": `{` + enough + `, "scopes": null, "claims": null}`,
+		"null is as good as nothing": `{` + enough + `, "scopes": null, "claims": null, "jwks": null}`,
+		"an issuer of programs":      `{"issuer": "https://ci.example", "login": false, "accepts": ["jwt_bearer", "id_jag"], "jwks": ` + oneKey + `}`,
+		"tokens beside a login":      `{` + enough + `, "accepts": ["id_token"], "audiences": ["cli"], "jwks_uri": "https://up.example/keys"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := newConnector(json.RawMessage(config), connector.Env{Client: &http.Client{}, Clock: &clock.Fake{}}); err != nil {
@@ -100,9 +113,16 @@ func FuzzSettings(f *testing.F) {
 	f.Add([]byte(`{` + enough + `, "claims": {"groups": "claims.x"}, "extra": {"a": "1"}, "discovery_max_age": "1h"}`))
 	f.Add([]byte(`{"issuer": 1, "scopes": [null], "extra_params": {"a": null}}`))
 	f.Add([]byte(`{"x": {"x": {}}}`))
+	f.Add([]byte(`{"issuer": "https://ci.example", "login": false, "accepts": ["jwt_bearer"], "audiences": ["a"], "jwks": ` + oneKey + `}`))
 	f.Fuzz(func(t *testing.T, config []byte) {
 		s, _, err := parseSettings(config)
 		if err != nil {
+			return
+		}
+		if !s.Login && s.ClientID == "" {
+			if len(s.Accepts) == 0 {
+				t.Fatalf("%+v", s)
+			}
 			return
 		}
 		if s.Issuer == "" || s.ClientID == "" || (s.ClientSecret == "") == strings.HasPrefix(s.AuthMethod, "client_secret") || len(s.Algs) == 0 || s.Scopes[0] != "openid" {

@@ -74,24 +74,28 @@ func (p *provider) discover(ctx context.Context) (metadata, error) {
 	if err := jose.Unmarshal(a.body, &m); err != nil || a.status != http.StatusOK {
 		return metadata{}, fmt.Errorf("oidc: discovery: %s", a.describe(err))
 	}
-	if err := m.check(p.Issuer); err != nil {
+	if err := m.check(p.Issuer, p.Login); err != nil {
 		return metadata{}, fmt.Errorf("oidc: discovery: %w", err)
 	}
 	return m, nil
 }
 
 // check says what is wrong with the metadata of an issuer. Discovery, section 4.3:
-// the issuer must be the one that was asked, to the letter.
-func (m metadata) check(issuer string) error {
+// the issuer must be the one that was asked, to the letter. One by which nobody logs in
+// needs no endpoints.
+func (m metadata) check(issuer string, login bool) error {
 	if m.Issuer != issuer {
 		return fmt.Errorf("the provider says that it is %.200q, and %q was asked", m.Issuer, issuer)
 	}
 	for name, endpoint := range map[string]string{
 		"authorization_endpoint": m.AuthorizationEndpoint, "token_endpoint": m.TokenEndpoint, "jwks_uri": m.KeysURI,
 	} {
-		if endpoint == "" {
+		if endpoint == "" && (login || name == "jwks_uri") {
 			return fmt.Errorf("the provider has no %s", name)
 		}
+	}
+	if !login {
+		m = metadata{KeysURI: m.KeysURI} // nothing else is asked
 	}
 	for name, endpoint := range map[string]string{
 		"authorization_endpoint": m.AuthorizationEndpoint, "token_endpoint": m.TokenEndpoint, "jwks_uri": m.KeysURI,

@@ -28,11 +28,18 @@ type keySet struct {
 }
 
 func (p *provider) loadKeys(ctx context.Context) ([]jose.Key, error) {
-	m, err := p.discovery.get(ctx)
-	if err != nil {
-		return nil, err
+	if p.fixed != nil {
+		return p.fixed, nil
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, m.KeysURI, http.NoBody)
+	at := p.JWKSURI
+	if at == "" {
+		m, err := p.discovery.get(ctx)
+		if err != nil {
+			return nil, err
+		}
+		at = m.KeysURI
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at, http.NoBody)
 	if err != nil {
 		return nil, fmt.Errorf("oidc: keys: %w", err)
 	}

@@ -105,8 +105,13 @@ type journey struct {
 	Key      []byte `json:"k,omitempty"` // that the tokens are to be bound to
 }
 
+var errClosed = errors.New("oidc: nobody logs in by this connector (login: false)")
+
 // Begin implements [connector.Connector].
 func (p *provider) Begin(ctx context.Context, l connector.Login) (connector.Step, error) {
+	if p.Closed() {
+		return connector.Step{}, errClosed
+	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	m, err := p.discovery.get(ctx)
@@ -237,6 +242,9 @@ func hashOf(s string) string {
 
 // Continue implements [connector.Connector].
 func (p *provider) Continue(ctx context.Context, l connector.Login, a connector.Answer) (connector.Step, error) {
+	if p.Closed() {
+		return connector.Step{}, errClosed
+	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var j journey

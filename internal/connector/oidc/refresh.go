@@ -155,5 +155,8 @@ func (p *provider) EndURL(ctx context.Context, upstream []byte, returnTo, state 
 func (p *provider) Check(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	if p.Closed() {
+		return p.keys.check(ctx) // which is all that is asked of it
+	}
 	return p.discovery.check(ctx)
 }

@@ -163,7 +163,7 @@ func TestMetadataThatLiesIsNotBelieved(t *testing.T) {
 		})
 	}
 	m := metadata{Issuer: "https://a.example", AuthorizationEndpoint: "https://a.example/a", TokenEndpoint: "https://a.example/t", KeysURI: "http://a.example/k"}
-	if err := m.check("https://a.example"); err == nil {
+	if err := m.check("https://a.example", true); err == nil {
 		t.Error("keys are fetched in clear")
 	}
 }

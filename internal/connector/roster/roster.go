@@ -90,6 +90,16 @@ func (r *Roster) Connector(ctx context.Context, id string) (*Connector, error) {
 	return nil, fault.New(fault.NotFound, "There is no such way to sign in.")
 }
 
+// Vouchers returns the connectors that believe tokens of a kind by an issuer, in the order
+// of the configuration.
+func (r *Roster) Vouchers(ctx context.Context, kind connector.TokenKind, issuer string) ([]*Connector, error) {
+	all, err := r.List(ctx)
+	return slices.DeleteFunc(all, func(c *Connector) bool {
+		v, ok := c.inner.(connector.Voucher)
+		return !ok || !v.Takes(kind, issuer)
+	}), err
+}
+
 // ConnectorState implements [grant.ConnectorStates].
 func (r *Roster) ConnectorState(ctx context.Context, id string) (*grant.Connector, error) {
 	all, err := r.Store.Connectors(ctx)
@@ -182,6 +192,22 @@ func (c *Connector) Refresh(ctx context.Context, id user.Identity) (user.Identit
 func (c *Connector) Refreshes() bool {
 	_, ok := c.inner.(connector.Refresher)
 	return ok || c.err != nil
+}
+
+// ReadToken implements [connector.Voucher].
+func (c *Connector) ReadToken(ctx context.Context, kind connector.TokenKind, token string, ours []string) (connector.Vouched, error) {
+	voucher, ok := c.inner.(connector.Voucher)
+	if !ok && c.err == nil {
+		return connector.Vouched{}, ErrUnsupported
+	}
+	return call(ctx, c, func(ctx context.Context) (connector.Vouched, error) { return voucher.ReadToken(ctx, kind, token, ours) })
+}
+
+// LogsIn reports whether somebody can log in by the connector. Of one that cannot be
+// opened nobody knows: whoever tries finds out that it is out of order.
+func (c *Connector) LogsIn() bool {
+	closed, ok := c.inner.(connector.Closed)
+	return !ok || !closed.Closed()
 }
 
 // EndURL implements [connector.Ender]. It is empty if the connector's own session

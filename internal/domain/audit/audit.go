@@ -18,6 +18,7 @@ type Kind string
 const (
 	LoginSucceeded Kind = "auth.login.success"
 	LoginRefused   Kind = "auth.login.refused"
+	TokenVouched   Kind = "auth.token.accepted"
 	SessionEnded   Kind = "session.terminated"
 	ConsentGranted Kind = "consent.granted"
 	ConsentRevoked Kind = "consent.revoked"

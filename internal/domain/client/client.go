@@ -162,6 +162,7 @@ const (
 	DeviceCode        = oauth.GrantDeviceCode
 	CIBA              = oauth.GrantCIBA
 	TokenExchange     = oauth.GrantTokenExchange
+	JWTBearer         = oauth.GrantJWTBearer
 )
 
 // AddSecret gives the client one more secret. It is kept as a hash, unless the client

@@ -121,6 +121,9 @@ func (all *conflicts) grants(c Client, d Demands) {
 	if i := slices.Index(c.GrantTypes, ClientCredentials); i >= 0 && c.Public {
 		all.item("grant_types", i, "client_credentials is not for a public client, which has none")
 	}
+	if i := slices.Index(c.GrantTypes, JWTBearer); i >= 0 && c.Public {
+		all.item("grant_types", i, "%s is not for a public client: whoever gets hold of an assertion could bring it in its name", JWTBearer)
+	}
 	if i := slices.Index(c.GrantTypes, RefreshToken); i >= 0 && !slices.ContainsFunc(c.GrantTypes, func(t string) bool { return slices.Contains(renewable, t) }) {
 		all.item("grant_types", i, "refresh_token needs authorization_code or %s, which is how a client gets one", DeviceCode)
 	}

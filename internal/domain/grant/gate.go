@@ -37,6 +37,8 @@ const (
 	RedeemBackchannel                  // the token endpoint exchanges what it asked by
 	IssueTokens                        // the authorization endpoint answers with tokens
 	ExchangeToken                      // the token endpoint exchanges somebody's token for another
+	TakeAssertion                      // the token endpoint takes another issuer's word for somebody
+	ExchangeForeign                    // the token endpoint exchanges another issuer's token
 	pathEnd
 )
 
@@ -45,7 +47,7 @@ var pathNames = [...]string{
 	"introspect a client's own token",
 	"administer", "administer by a client's own token", "approve a device", "redeem a device's code",
 	"approve a request by the back channel", "redeem a request by the back channel",
-	"issue tokens", "exchange a token",
+	"issue tokens", "exchange a token", "take an assertion", "exchange another issuer's token",
 }
 
 // String returns the path's name, for traces.
@@ -75,9 +77,10 @@ var (
 	ofItself   = on(ActForItself, IntrospectOwn, AdministerOwn)
 	ofPerson   = everywhere &^ ofItself                    // somebody's account is concerned
 	ofClient   = ofPerson &^ on(OpenSession, ReuseSession) // … and a client gets something of it
+	vouched    = on(TakeAssertion, ExchangeForeign)        // another issuer speaks for the person
 	afterCode  = on(RedeemCode, RedeemDevice, RedeemBackchannel, ExchangeToken, Refresh, Userinfo, Introspect, Administer)
 	answering  = on(IssueCode, IssueTokens) // the authorization endpoint
-	minting    = answering | on(RedeemCode, Refresh, ActForItself, ExchangeToken, ApproveDevice, RedeemDevice, ApproveBackchannel, RedeemBackchannel)
+	minting    = answering | vouched | on(RedeemCode, Refresh, ActForItself, ExchangeToken, ApproveDevice, RedeemDevice, ApproveBackchannel, RedeemBackchannel)
 	// What is begun in a session ends in it, even if what comes of it does not.
 	boundToSession = answering | on(ReuseSession, RedeemCode, ApproveDevice, RedeemDevice, ApproveBackchannel, RedeemBackchannel)
 	// These are of a browser. Of the others some are of nobody's: an authorization that
@@ -172,9 +175,9 @@ type check struct {
 // checks is the gate. Their order is the order in which a denial is explained.
 var checks = []check{
 	{TenantDisabled, everywhere, func(c *Case) bool { return c.Tenant.Disabled }},
-	{TenantEpoch, on(ReuseSession, IntrospectOwn, AdministerOwn) | afterCode, func(c *Case) bool { return c.since().Before(c.Tenant.NotBefore) }},
+	{TenantEpoch, on(ReuseSession, IntrospectOwn, AdministerOwn) | afterCode | vouched, func(c *Case) bool { return c.since().Before(c.Tenant.NotBefore) }},
 	{ClientDisabled, everywhere, func(c *Case) bool { return c.Client.Disabled || c.Client.ID == "" }},
-	{ClientEpoch, on(IntrospectOwn, AdministerOwn) | afterCode, func(c *Case) bool { return c.since().Before(c.Client.NotBefore) }},
+	{ClientEpoch, on(IntrospectOwn, AdministerOwn) | afterCode | vouched, func(c *Case) bool { return c.since().Before(c.Client.NotBefore) }},
 	{GrantTypeMissing, minting | on(IntrospectOwn, AdministerOwn), func(c *Case) bool { return !c.Client.May(grantTypeOf[c.Path]) }},
 	{ResponseTypeMissing, answering, func(c *Case) bool { return !c.Client.Answers(c.ResponseType) }},
 	{RedirectURIRemoved, answering | on(RedeemCode), func(c *Case) bool {
@@ -186,7 +189,7 @@ var checks = []check{
 	{ConnectorNotAllowed, ofPerson, func(c *Case) bool { return c.Connector != nil && !c.Client.Accepts(c.Connector.ID) }},
 	{UserGone, ofPerson, func(c *Case) bool { return c.User == nil }},
 	{UserDisabled, ofPerson, func(c *Case) bool { return c.User != nil && c.User.Disabled }},
-	{UserEpoch, on(ReuseSession) | afterCode, func(c *Case) bool { return c.User != nil && c.since().Before(c.User.NotBefore) }},
+	{UserEpoch, on(ReuseSession) | afterCode | vouched, func(c *Case) bool { return c.User != nil && c.since().Before(c.User.NotBefore) }},
 	{IdentityGone, ofPerson, func(c *Case) bool { return c.Identity == nil }},
 	{GroupNotAllowed, ofClient, func(c *Case) bool {
 		return c.Identity != nil && c.User != nil && !c.Client.Admits(c.Identity.Profile.With(*c.User).Groups)
@@ -201,13 +204,16 @@ var checks = []check{
 	{AuthTooWeak, answering, func(c *Case) bool {
 		return len(c.Classes) > 0 && credential.Met(c.Authorization.Methods, c.Classes) == ""
 	}},
-	{ConsentMissing, answering | on(ApproveDevice, ApproveBackchannel), func(c *Case) bool {
+	{ConsentMissing, answering | vouched | on(ApproveDevice, ApproveBackchannel), func(c *Case) bool {
 		// Somebody else may have sent the code of a device: RFC 8628 section 5.4. And a
 		// request by the back channel nobody but its client has begun.
 		if !c.Client.Trusted && len(c.Authorization.Terms.Details) > 0 && !c.DetailsAllowed {
 			return true
 		}
-		return (!c.Client.Trusted || !answering.has(c.Path)) && len(c.Authorization.Scopes.Without(c.Consent)) > 0
+		if !c.Client.Trusted && vouched.has(c.Path) && len(c.Consent) == 0 {
+			return true // the person has never been asked, so that nothing is too much
+		}
+		return (!c.Client.Trusted || on(ApproveDevice, ApproveBackchannel).has(c.Path)) && len(c.Authorization.Scopes.Without(c.Consent)) > 0
 	}},
 	{GrantRevoked, afterCode, func(c *Case) bool { return !c.RevokedAt.IsZero() }},
 	{TokenRevoked, presented | on(ExchangeToken), func(c *Case) bool { return c.TokenRevoked }},
@@ -227,6 +233,8 @@ var grantTypeOf = map[Path]string{
 	RedeemBackchannel:  client.CIBA,
 	IssueTokens:        client.Implicit,
 	ExchangeToken:      client.TokenExchange,
+	TakeAssertion:      client.JWTBearer,
+	ExchangeForeign:    client.TokenExchange,
 }
 
 // since is when what is presented came to be.

@@ -22,7 +22,7 @@ var now = time.Date(2026, time.May, 1, 12, 0, 0, 0, time.UTC)
 func good(p Path) Case {
 	c := client.Client{
 		ID: "app", RedirectURIs: []string{"https://app.example.com/cb"},
-		GrantTypes:    []string{client.AuthorizationCode, client.RefreshToken, client.ClientCredentials, client.DeviceCode, client.CIBA, client.TokenExchange, client.Implicit},
+		GrantTypes:    []string{client.AuthorizationCode, client.RefreshToken, client.ClientCredentials, client.DeviceCode, client.CIBA, client.TokenExchange, client.JWTBearer, client.Implicit},
 		ResponseTypes: []oauth.ResponseType{oauth.ResponseTypeCode, oauth.ResponseTypeCodeIDToken},
 		Scopes:        oauth.Scopes{oauth.ScopeOpenID, oauth.ScopeOffline, "api"},
 		TrustedPeers:  []string{},
@@ -89,32 +89,33 @@ var spoil = map[Reason]func(c *Case){
 // session, reuse a session, issue a code, redeem a code, refresh, act for itself,
 // userinfo, introspect, introspect a client's own token, administer, administer by a
 // client's own token, approve a device, redeem a device's code, approve and redeem a
-// request by the back channel, issue tokens. It repeats nothing of the gate's own table.
+// request by the back channel, issue tokens, exchange a token, take an assertion,
+// exchange another issuer's token. It repeats nothing of the gate's own table.
 var stops = map[Reason]string{
-	//                    open reuse issue redeem refresh itself userinfo introspect own        administer own  approve redeemD approveB redeemB tokens exchange
-	TenantDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop",
-	TenantEpoch:         "-    stop  -     stop   stop    -      stop     stop       stop       stop       stop -       stop    -        stop          -     stop",
-	ClientDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop",
-	ClientEpoch:         "-    -     -     stop   stop    -      stop     stop       stop       stop       stop -       stop    -        stop          -     stop",
-	GrantTypeMissing:    "-    -     stop  stop   stop    stop   -        -          stop       -          stop stop    stop    stop     stop          stop  stop",
-	ResponseTypeMissing: "-    -     stop  -      -       -      -        -          -       -          -    -          -       -        -        stop  -",
-	RedirectURIRemoved:  "-    -     stop  stop   -       -      -        -          -       -          -    -          -       -        -             stop  -",
-	ScopeNotAllowed:     "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop",
-	AudienceNotAllowed:  "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop",
-	ConnectorGone:       "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop",
-	ConnectorNotAllowed: "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop",
-	UserGone:            "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop",
-	UserDisabled:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop",
-	UserEpoch:           "-    stop  -     stop   stop    -      stop     stop       -       stop       -    -          stop    -        stop          -     stop",
-	IdentityGone:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop",
-	GroupNotAllowed:     "-    -     stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop",
-	RoleMissing:         "-    -     stop  stop   stop    -      stop     stop       -          stop       -    stop    stop    stop     stop          stop  stop",
-	SessionEnded:        "-    stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop",
-	AuthTooOld:          "-    -     stop  -      -       -      -        -          -       -          -    stop       -       stop     -             stop  -",
-	AuthTooWeak:         "-    -     stop  -      -       -      -        -          -       -          -    -          -       -        -        stop  -",
-	ConsentMissing:      "-    -     stop  -      -       -      -        -          -       -          -    stop       -       stop     -             stop  -",
-	GrantRevoked:        "-    -     -     stop   stop    -      stop     stop       -       stop       -    -          stop    -        stop          -     stop",
-	TokenRevoked:        "-    -     -     -      -       -      stop     stop       stop       stop       stop -       -       -        -             -     stop",
+	//                    open reuse issue redeem refresh itself userinfo introspect own        administer own  approve redeemD approveB redeemB tokens exchange assertion foreign
+	TenantDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop     stop   stop",
+	TenantEpoch:         "-    stop  -     stop   stop    -      stop     stop       stop       stop       stop -       stop    -        stop          -     stop     stop   stop",
+	ClientDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop     stop   stop",
+	ClientEpoch:         "-    -     -     stop   stop    -      stop     stop       stop       stop       stop -       stop    -        stop          -     stop     stop   stop",
+	GrantTypeMissing:    "-    -     stop  stop   stop    stop   -        -          stop       -          stop stop    stop    stop     stop          stop  stop     stop   stop",
+	ResponseTypeMissing: "-    -     stop  -      -       -      -        -          -       -          -    -          -       -        -        stop  -     -      -",
+	RedirectURIRemoved:  "-    -     stop  stop   -       -      -        -          -       -          -    -          -       -        -             stop  -     -      -",
+	ScopeNotAllowed:     "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop     stop   stop",
+	AudienceNotAllowed:  "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop     stop   stop",
+	ConnectorGone:       "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop",
+	ConnectorNotAllowed: "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop",
+	UserGone:            "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop",
+	UserDisabled:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop",
+	UserEpoch:           "-    stop  -     stop   stop    -      stop     stop       -       stop       -    -          stop    -        stop          -     stop     stop   stop",
+	IdentityGone:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop",
+	GroupNotAllowed:     "-    -     stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop",
+	RoleMissing:         "-    -     stop  stop   stop    -      stop     stop       -          stop       -    stop    stop    stop     stop          stop  stop     stop   stop",
+	SessionEnded:        "-    stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop",
+	AuthTooOld:          "-    -     stop  -      -       -      -        -          -       -          -    stop       -       stop     -             stop  -     -      -",
+	AuthTooWeak:         "-    -     stop  -      -       -      -        -          -       -          -    -          -       -        -        stop  -     -      -",
+	ConsentMissing:      "-    -     stop  -      -       -      -        -          -       -          -    stop       -       stop     -             stop  -     stop   stop",
+	GrantRevoked:        "-    -     -     stop   stop    -      stop     stop       -       stop       -    -          stop    -        stop          -     stop     -      -",
+	TokenRevoked:        "-    -     -     -      -       -      stop     stop       stop       stop       stop -       -       -        -             -     stop     -      -",
 }
 
 // matrix tries every path with every reason against a gate, and says what is not
@@ -313,6 +314,11 @@ var faces = []struct {
 	{"the person has allowed nothing to a device of the operator's own", ConsentMissing, func(c *Case) {
 		if c.Consent = nil; c.Path == ApproveDevice || c.Path == ApproveBackchannel {
 			c.Client.Trusted = true
+		}
+	}},
+	{"the person has never been asked, so that nothing is too much", ConsentMissing, func(c *Case) {
+		if c.Consent = nil; vouched.has(c.Path) {
+			c.Authorization.Scopes = nil
 		}
 	}},
 	{"no class that is demanded is one that we know", AuthTooWeak, func(c *Case) { c.Classes = []string{"phr", ""} }},

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"dex/internal/base/fault"
 	"dex/internal/base/secret"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/credential"
@@ -144,6 +145,16 @@ type Opening struct {
 	Event    audit.Event
 }
 
+// Token is the token of another issuer that an authorization rests on. One without an id
+// may come more than once.
+type Token struct {
+	ID      secret.Hash // of issuer and jti; its zero value is none
+	Expires time.Time   // after which it does not count, so that nobody needs to know it
+}
+
+// ErrTokenUsed says that a token which counts once has come before.
+var ErrTokenUsed = fault.New(fault.Conflict, "The token has come before.")
+
 // Store keeps grants and opens sessions. What creates something takes the gate's
 // permit, so that there is no way around the gate.
 type Store interface {
@@ -151,6 +162,14 @@ type Store interface {
 	// same account is continued under its old ID with the new cookie; one of another
 	// account is ended.
 	OpenSession(ctx context.Context, p Permit, o Opening) (session.Session, error)
+	// KeepGrant keeps what comes of another issuer's word: the account and the identity of
+	// an opening as far as they have changed, the permitted authorization, and that the
+	// token which said so has come; all of it, or nothing. It returns a fault of kind
+	// Conflict if the token has come before, or the identity leads to another account
+	// since it was resolved.
+	KeepGrant(ctx context.Context, p Permit, o Opening, by Token, steps []audit.Step) error
+	// Consent returns what somebody has allowed a client; nothing if they have not.
+	Consent(ctx context.Context, userID, clientID string) (oauth.Scopes, error)
 	// KeepConsent remembers what the session's person allowed the client.
 	KeepConsent(ctx context.Context, userID, clientID string, scopes oauth.Scopes, now time.Time) error
 	// RevokeConsent forgets it, and revokes the grants that rest on it.

@@ -51,7 +51,7 @@ func (h *Handler) at(r *http.Request, attemptID string) (*attempt, *roster.Conne
 	if err != nil {
 		return nil, nil, h.stalled(a.Request, err)
 	}
-	if !a.admits(c.ID) {
+	if !a.admits(c.ID) || !c.LogsIn() {
 		return nil, nil, h.stalled(a.Request, fault.New(fault.Denied, "This application does not accept this way to sign in."))
 	}
 	httpx.Annotate(r.Context(), slog.String("connector", c.ID))

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"reflect"
 	"slices"
 	"time"
 
@@ -130,35 +129,7 @@ func (h *Handler) resolve(ctx context.Context, c *roster.Connector, id user.Iden
 		}
 		return grant.Opening{User: *account, Identity: id}, nil
 	}
-	var known, sameMail *user.User
-	before, kept, err := h.Users.ByIdentity(ctx, c.ID, id.Subject)
-	switch {
-	case err == nil:
-		known = &before
-	case !fault.Is(err, fault.NotFound):
-		return grant.Opening{}, err
-	case id.Profile.EmailVerified && c.Policy.Trusts(id.Profile.Email):
-		owner, err := h.Users.ByVerifiedEmail(ctx, id.Profile.Email)
-		if err == nil {
-			sameMail = &owner
-		} else if !fault.Is(err, fault.NotFound) {
-			return grant.Opening{}, err
-		}
-	}
-	u, err := user.Resolve(id, known, sameMail, c.Policy, now)
-	if err != nil {
-		return grant.Opening{}, err
-	}
-	if len(id.Data) == 0 {
-		id.Data = kept.Data // a provider does not hand out a refresh token each time
-	}
-	o := grant.Opening{User: u, Identity: id, NewUser: u.ID == ""}
-	if o.NewUser {
-		o.User.ID = user.NewID()
-	}
-	// An upstream token is new each time, so what a connector keeps counts too.
-	o.Changed = known == nil || !reflect.DeepEqual(u, before) || !reflect.DeepEqual(kept.Profile, id.Profile) || !slices.Equal(kept.Data, id.Data)
-	return o, nil
+	return grant.Resolve(ctx, h.Users, c.Policy, id, now)
 }
 
 // previous returns the session that this browser has, if any.

@@ -95,7 +95,7 @@ func (h *Handler) choices(ctx context.Context, a *attempt) ([]*roster.Connector,
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(all, func(c *roster.Connector) bool { return !a.admits(c.ID) }), nil
+	return slices.DeleteFunc(all, func(c *roster.Connector) bool { return !a.admits(c.ID) || !c.LogsIn() }), nil
 }
 
 func (a *attempt) admits(connectorID string) bool {

@@ -1,11 +1,14 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
 
 	"dex/internal/base/clock"
+	"dex/internal/base/fault"
+	"dex/internal/connector"
 	"dex/internal/domain/client"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/mint"
@@ -15,8 +18,9 @@ import (
 // TokenExchange serves clients that have a token of somebody's and want another, for
 // less, for somebody else, or to act on the person's behalf: RFC 8693.
 //
-// Nothing is kept of it. What it gives lives and dies with the grant that the subject's
-// token came of, and no longer than that token.
+// Of our own tokens nothing is kept. What it gives lives and dies with the grant that the
+// subject's token came of, and no longer than that token. A token of another issuer has no
+// grant here, and so begins one.
 type TokenExchange struct {
 	Issuer  string
 	Clients client.Store
@@ -24,6 +28,8 @@ type TokenExchange struct {
 	Desk    grant.Desk
 	Access  mint.Reader
 	Clock   clock.Clock
+	// Vouching takes the tokens of other issuers.
+	Vouching Vouching
 }
 
 // maxActors is how long the chain of those may be who act for one another.
@@ -46,6 +52,9 @@ func (g TokenExchange) Redeem(ctx context.Context, c client.Client, req oauth.To
 	default:
 		return Entitlement{}, oauth.Errorf(oauth.InvalidRequest, "A token of this requested_token_type is not given.")
 	}
+	if g.foreign(req.Exchange.Subject, req.Exchange.SubjectType) {
+		return g.redeemForeign(ctx, c, req)
+	}
 	subject, err := g.read(ctx, c, "subject", req.Exchange.Subject, req.Exchange.SubjectType)
 	if err != nil {
 		return Entitlement{}, err
@@ -64,7 +73,7 @@ func (g TokenExchange) Redeem(ctx context.Context, c client.Client, req oauth.To
 	if a.Scopes, err = exchanged(subject.Scope, c, req); err != nil {
 		return Entitlement{}, err
 	}
-	if a.Terms.Actor, err = g.actor(ctx, c, subject, req.Exchange); err != nil {
+	if a.Terms.Actor, err = g.actor(ctx, c, subject, req); err != nil {
 		return Entitlement{}, err
 	}
 	permit, err := g.Desk.Decide(ctx, whole)
@@ -72,6 +81,62 @@ func (g TokenExchange) Redeem(ctx context.Context, c client.Client, req oauth.To
 		return Entitlement{}, toldOfExchange(denial)
 	}
 	return Entitlement{Permit: permit, Profile: known.Profile(), Issued: oauth.TokenTypeAccessToken}, err
+}
+
+// foreign reports whether a token says that it is another issuer's.
+func (g TokenExchange) foreign(token, of string) bool {
+	return (of == oauth.TokenTypeIDToken || of == oauth.TokenTypeJWT) && mint.IssuerOf(token) != g.Issuer
+}
+
+// redeemForeign exchanges another issuer's token.
+func (g TokenExchange) redeemForeign(ctx context.Context, c client.Client, req oauth.TokenRequest) (Entitlement, error) {
+	if len(req.Scopes.Intersect(notExchanged)) > 0 {
+		return Entitlement{}, oauth.Errorf(oauth.InvalidScope, "An exchange is no login, and nothing renews what comes of it.")
+	}
+	w, err := g.readForeign(ctx, c, "subject", req.Exchange.Subject, req.Binding)
+	if err != nil {
+		return Entitlement{}, err
+	}
+	want := wish{path: grant.ExchangeForeign, audiences: req.Exchange.Audiences, until: w.Expires, actor: w.Actor}
+	if req.ScopesGiven {
+		want.scopes = req.Scopes
+	}
+	acts := grant.Actor{Subject: c.ID, Issuer: g.Issuer}
+	if req.Exchange.Actor != "" {
+		if acts, err = g.readActor(ctx, c, req); err != nil {
+			return Entitlement{}, err
+		}
+		want.actor = &grant.Actor{Subject: acts.Subject, Issuer: acts.Issuer, Actor: w.Actor}
+	}
+	switch may := w.MayAct; {
+	case may != nil && (may.Subject != acts.Subject || may.Issuer != "" && may.Issuer != cmp.Or(acts.Issuer, g.Issuer)):
+		return Entitlement{}, unacceptable("subject", errors.New("it names another who may act (may_act)"))
+	case crowd(want.actor):
+		return Entitlement{}, oauth.Wrap(oauth.InvalidRequest, errCrowd, "More than %d would act for one another.", maxActors)
+	}
+	e, err := g.Vouching.open(ctx, c, w, want)
+	if denial, ok := errors.AsType[*grant.Denial](err); ok {
+		return Entitlement{}, toldOfExchange(denial)
+	}
+	e.Issued = oauth.TokenTypeAccessToken
+	return e, toldOfForeign("subject", err)
+}
+
+// readForeign returns what another issuer's token says.
+func (g TokenExchange) readForeign(ctx context.Context, c client.Client, role, token string, shown oauth.Binding) (word, error) {
+	w, err := g.Vouching.read(ctx, c, connector.IDTokens, token)
+	if err == nil && !holds(w.Binding, shown) {
+		err = unacceptable(role, errors.New("it is bound to a key that was not shown"))
+	}
+	return w, toldOfForeign(role, err)
+}
+
+// toldOfForeign says what the client hears of another issuer's token that does not hold.
+func toldOfForeign(role string, err error) error {
+	if errors.Is(err, connector.ErrRefused) || fault.Is(err, fault.Denied) || fault.Is(err, fault.Conflict) {
+		return unacceptable(role, err)
+	}
+	return err
 }
 
 // read returns what a token says that a client exchanges: one of ours that counts now,
@@ -123,28 +188,45 @@ func exchanged(scope string, c client.Client, req oauth.TokenRequest) (oauth.Sco
 // actor returns who acts on the person's behalf: whoever the actor's token is of, or the
 // client itself if the subject's token was another's. Nobody who has acted before is
 // forgotten, RFC 8693 section 4.1.
-func (g TokenExchange) actor(ctx context.Context, c client.Client, subject mint.AccessClaims, e oauth.Exchange) (*grant.Actor, error) {
-	var who string
+func (g TokenExchange) actor(ctx context.Context, c client.Client, subject mint.AccessClaims, req oauth.TokenRequest) (*grant.Actor, error) {
+	chain := &grant.Actor{Subject: c.ID, Actor: subject.Actor}
 	switch {
-	case e.Actor != "":
-		claims, err := g.read(ctx, c, "actor", e.Actor, e.ActorType)
+	case req.Exchange.Actor != "":
+		acts, err := g.readActor(ctx, c, req)
 		if err != nil {
 			return nil, err
 		}
-		who = claims.Subject
-	case subject.ClientID != c.ID:
-		who = c.ID
-	default:
+		chain.Subject, chain.Issuer = acts.Subject, acts.Issuer
+	case subject.ClientID == c.ID:
 		return subject.Actor, nil
 	}
-	chain := &grant.Actor{Subject: who, Actor: subject.Actor}
-	n := 0
-	for a := chain; a != nil; a = a.Actor {
-		if n++; n > maxActors {
-			return nil, oauth.Errorf(oauth.InvalidRequest, "More than %d would act for one another.", maxActors)
-		}
+	if crowd(chain) {
+		return nil, oauth.Wrap(oauth.InvalidRequest, errCrowd, "More than %d would act for one another.", maxActors)
 	}
 	return chain, nil
+}
+
+// readActor returns whom the actor's token is about, by our name for them or by that of
+// their issuer.
+func (g TokenExchange) readActor(ctx context.Context, c client.Client, req oauth.TokenRequest) (grant.Actor, error) {
+	e := req.Exchange
+	if g.foreign(e.Actor, e.ActorType) {
+		w, err := g.readForeign(ctx, c, "actor", e.Actor, req.Binding)
+		return grant.Actor{Subject: w.Subject, Issuer: w.Issuer}, err
+	}
+	claims, err := g.read(ctx, c, "actor", e.Actor, e.ActorType)
+	return grant.Actor{Subject: claims.Subject}, err
+}
+
+var errCrowd = errors.New("too many act for one another")
+
+// crowd reports whether too many act for one another.
+func crowd(a *grant.Actor) bool {
+	n := 0
+	for ; a != nil; a = a.Actor {
+		n++
+	}
+	return n > maxActors
 }
 
 // toldOfExchange says what the client hears of a closed gate.

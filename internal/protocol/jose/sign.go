@@ -16,9 +16,10 @@ import (
 // The types of token that we issue, as their "typ" header says it. A token of
 // one type is never taken for another (RFC 8725, section 3.11).
 const (
-	TypeJWT         = "JWT"        // an ID token
-	TypeAccessToken = "at+jwt"     // RFC 9068
-	TypeLogoutToken = "logout+jwt" // OpenID Connect Back-Channel Logout 1.0
+	TypeJWT         = "JWT"              // an ID token
+	TypeAccessToken = "at+jwt"           // RFC 9068
+	TypeIDJAG       = "oauth-id-jag+jwt" // draft-ietf-oauth-identity-assertion-authz-grant
+	TypeLogoutToken = "logout+jwt"       // OpenID Connect Back-Channel Logout 1.0
 	// What is signed for whoever has asked, and proves nothing to anybody else.
 	TypeUserinfo      = "userinfo+jwt"
 	TypeIntrospection = "token-introspection+jwt" // RFC 9701

@@ -17,6 +17,7 @@ const (
 	GrantClientCredentials = "client_credentials"
 	GrantImplicit          = "implicit"                                     // at the authorization endpoint: RFC 6749, section 4.2
 	GrantDeviceCode        = "urn:ietf:params:oauth:grant-type:device_code" // RFC 8628, section 3.4
+	GrantJWTBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer"  // RFC 7523, section 2.1
 )
 
 // TokenRequest is what a client asks of the token endpoint. A grant looks at the
@@ -29,6 +30,7 @@ type TokenRequest struct {
 	RefreshToken secret.Value
 	DeviceCode   secret.Value
 	AuthReqID    secret.Value
+	Assertion    secret.Value // another issuer's word for somebody
 	Exchange     Exchange
 	Scopes       Scopes
 	Resources    []string // that the access token shall be for, RFC 8707
@@ -67,6 +69,10 @@ func ParseTokenRequest(body url.Values) (TokenRequest, error) {
 		f.missing("device_code")
 	case r.GrantType == GrantCIBA && r.AuthReqID == "":
 		f.missing("auth_req_id")
+	case r.GrantType == GrantJWTBearer:
+		if r.Assertion = secret.Value(f.one("assertion", MaxToken)); r.Assertion == "" {
+			f.missing("assertion")
+		}
 	case r.GrantType == GrantTokenExchange:
 		e, err := ParseExchange(body)
 		r.Exchange = take(f, e, err)

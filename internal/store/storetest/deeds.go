@@ -148,6 +148,10 @@ var deeds = []deed{
 			return err
 		}
 	}},
+	{"KeepGrant of somebody new", func(w *world, n string) func(context.Context) error {
+		permit, o, by := w.vouched(n)
+		return func(ctx context.Context) error { return w.KeepGrant(ctx, permit, o, by, nil) }
+	}},
 	{"TouchSession", func(w *world, n string) func(context.Context) error {
 		_, s := w.login(n)
 		return func(ctx context.Context) error { return w.TouchSession(ctx, s.ID, w.now().Add(2*time.Hour)) }

@@ -144,6 +144,11 @@ func (w *world) askEverything() {
 		func() error { w.redeem(i); return nil },
 		func() error { _, _, err := w.Redeem(w.ctx, i.proof(), w.family(), w.now()); return err },
 		func() error { _, err := w.Grant(w.ctx, i.ID, "tok"); return err },
+		func() error { _, err := w.Consent(w.ctx, s.UserID, app); return err },
+		func() error {
+			permit, o, by := w.vouched("vouched")
+			return w.KeepGrant(w.ctx, permit, o, by, nil)
+		},
 		func() error { _, err := w.TokenRevoked(w.ctx, "tok"); return err },
 		func() error { return w.Revoke(w.ctx, i.ID, audit.TokenRevoked, w.now()) },
 		func() error { return w.RevokeConsent(w.ctx, s.UserID, app, w.now()) },

@@ -214,7 +214,7 @@ func Permit(t testing.TB, path grant.Path, a grant.Authorization) grant.Permit {
 	now := a.IssuedAt
 	c := appClient()
 	c.ID, c.Trusted, c.Scopes = a.ClientID, true, a.Scopes
-	c.GrantTypes = append(c.GrantTypes, client.DeviceCode, client.CIBA, client.Implicit)
+	c.GrantTypes = append(c.GrantTypes, client.DeviceCode, client.CIBA, client.JWTBearer, client.TokenExchange, client.Implicit)
 	c.ResponseTypes = oauth.ResponseTypes()
 	c.Resources, c.DetailsTypes = a.Terms.Resources, []string{"payment"}
 	if c.ID == "" {
@@ -265,6 +265,18 @@ func (w *world) login(subject string) (grant.Opening, session.Session) {
 	s, err := w.keep(o)
 	w.ok(err)
 	return o, s
+}
+
+// vouched is the grant of somebody new, by another issuer's word, and what it rests on.
+func (w *world) vouched(subject string) (grant.Permit, grant.Opening, grant.Token) {
+	w.Helper()
+	o := w.opening(subject)
+	o.Event.Kind, o.Event.ClientID = audit.TokenVouched, app
+	permit := Permit(w, grant.TakeAssertion, grant.Authorization{
+		ID: grant.NewID(), ClientID: app, UserID: o.User.ID, ConnectorID: o.Identity.ConnectorID, Subject: o.Identity.Subject,
+		Scopes: oauth.Scopes{"email"}, AuthTime: w.now(), Methods: o.Session.Methods, IssuedAt: w.now(), SupportCode: o.Event.SupportCode,
+	})
+	return permit, o, grant.Token{ID: secret.Value("word of " + subject).Hash(), Expires: w.now().Add(time.Minute)}
 }
 
 // verifier answers to the challenge of every code that the suite keeps.

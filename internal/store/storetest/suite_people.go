@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -316,6 +317,58 @@ var openingPromises = []promise{
 		_, err = w.OpenSession(w.ctx, Permit(w, grant.OpenSession, grant.Authorization{UserID: "usr_other", IssuedAt: w.now()}), o)
 		same(w, "refused with another's", err != nil, true)
 		same(w, "sessions", Counts(w, w.db)["sessions"], 0)
+	}},
+	{"another issuer's word makes the account and a grant without a session, once", func(_ *testing.T, w *world) {
+		permit, o, by := w.vouched("zoe")
+		before := Counts(w, w.db)
+		outcomes := counter[string]{}
+		w.atOnce(12, func(int) {
+			err := w.KeepGrant(w.ctx, permit, o, by, []audit.Step{{What: "token", Said: "vouched"}})
+			switch {
+			case err == nil:
+				outcomes.add("kept")
+			case errors.Is(err, grant.ErrTokenUsed):
+				outcomes.add("refused")
+			default:
+				w.Error(err)
+			}
+		})
+		same(w, "kept", outcomes.count["kept"], 1)
+		after := Counts(w, w.db)
+		for table, more := range map[string]int{"users": 1, "identities": 1, "sessions": 0, "grants": 1, "audit_events": 2, "used_assertions": 1} {
+			same(w, table, after[table]-before[table], more)
+		}
+		a, err := permit.For(grant.TakeAssertion)
+		w.ok(err)
+		known, err := w.Grant(w.ctx, a.ID, "")
+		w.ok(err)
+		same(w, "account", known.User.ID, o.User.ID)
+		same(w, "a session", known.Session == nil, true)
+		same(w, "a family", known.Family.Generation, 0)
+		same(w, "the record", w.events()[string(audit.TokenVouched)], 1)
+		w.clock.Advance(2 * time.Minute) // what has ended is not known any more
+		permit, o, _ = w.vouched("yan")
+		w.ok(w.KeepGrant(w.ctx, permit, o, by, nil))
+	}},
+	{"without the gate's word another issuer's is worth nothing", func(_ *testing.T, w *world) {
+		permit, o, by := w.vouched("zoe")
+		same(w, "no permit", w.KeepGrant(w.ctx, grant.Permit{}, o, by, nil) != nil, true)
+		o.User.ID = user.NewID()
+		same(w, "another's", w.KeepGrant(w.ctx, permit, o, by, nil) != nil, true)
+		counts := Counts(w, w.db)
+		for _, table := range []string{"users", "grants", "used_assertions"} {
+			same(w, table, counts[table], 0)
+		}
+	}},
+	{"what somebody has allowed a client is known, and nothing of others", func(_ *testing.T, w *world) {
+		_, s := w.login("zoe")
+		_, other := w.login("yan")
+		w.ok(w.KeepConsent(w.ctx, s.UserID, app, oauth.Scopes{"openid", "email"}, w.now()))
+		for id, want := range map[string]oauth.Scopes{s.UserID: {"openid", "email"}, other.UserID: nil} {
+			got, err := w.Consent(w.ctx, id, app)
+			w.ok(err)
+			alike(w, "consent", got, want)
+		}
 	}},
 	{"of many who bring the same new identity one makes the account", func(_ *testing.T, w *world) {
 		outcomes := counter[bool]{}
