@@ -98,6 +98,9 @@ func parseArgon2(s string) (hash, error) {
 		return hash{}, fmt.Errorf("%w: argon2id with %s; m=%d,t=%d,p=%d is the most", ErrUnsupported,
 			parts[3], mostCost.memory, mostCost.passes, mostCost.threads)
 	}
+	if strings.ContainsAny(s, "\r\n") { // which the decoder passes over
+		return hash{}, malformed
+	}
 	salt, err1 := base64.RawStdEncoding.Strict().DecodeString(parts[4])
 	sum, err2 := base64.RawStdEncoding.Strict().DecodeString(parts[5])
 	if err1 != nil || err2 != nil || len(salt) < 8 || len(salt) > 64 || len(sum) < 16 || len(sum) > 64 {
