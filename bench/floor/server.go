@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"golang.org/x/crypto/argon2"
+
+	"dex/bench/load"
 )
 
 // The lifetimes, in seconds.
@@ -61,6 +63,7 @@ func newServer(issuer, hash string, store *store) (*server, error) {
 			secret: sha256.Sum256([]byte("bench-secret")),
 		}
 	}
+	s.clients[load.KeyClient] = client{id: load.KeyClient}
 	for i := range 100 {
 		u := user{id: fmt.Sprintf("u%d", i+1), email: fmt.Sprintf("user%d@example.com", i+1), name: fmt.Sprintf("User %d", i+1)}
 		s.users[u.email], s.users[u.id] = u, u
@@ -94,6 +97,7 @@ func (s *server) metadata() map[string]any {
 		"jwks_uri":                              s.issuer + "/keys",
 		"userinfo_endpoint":                     s.issuer + "/userinfo",
 		"introspection_endpoint":                s.issuer + "/introspect",
+		"pushed_authorization_request_endpoint": s.issuer + "/par",
 		"response_types_supported":              []string{"code"},
 		"subject_types_supported":               []string{"public"},
 		"id_token_signing_alg_values_supported": []string{"RS256", "ES256"},
@@ -109,6 +113,7 @@ func (s *server) routes() http.Handler {
 	mux.HandleFunc("POST /token", answer(s.token))
 	mux.HandleFunc("GET /userinfo", answer(s.userinfo))
 	mux.HandleFunc("POST /introspect", answer(s.introspect))
+	mux.HandleFunc("POST /par", answer(s.push))
 	return mux
 }
 
@@ -222,10 +227,16 @@ func (s *server) derive(attempt string) []byte {
 }
 
 func (s *server) authenticate(r *http.Request) (client, error) {
+	if err := r.ParseForm(); err != nil {
+		return client{}, err
+	}
+	if assertion := r.PostForm.Get("client_assertion"); assertion != "" {
+		return s.asserted(r, assertion)
+	}
 	id, secret, _ := r.BasicAuth()
 	c := s.clients[id]
 	sum := sha256.Sum256([]byte(secret))
-	if subtle.ConstantTimeCompare(sum[:], c.secret[:]) != 1 {
+	if id == load.KeyClient || subtle.ConstantTimeCompare(sum[:], c.secret[:]) != 1 {
 		return client{}, errors.New("invalid_client")
 	}
 	return c, nil
@@ -239,7 +250,13 @@ func (s *server) token(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch r.PostFormValue("grant_type") {
 	case "client_credentials":
-		return s.issue(w, c, grant{clientID: c.id}, 0)
+		g := grant{clientID: c.id}
+		if proof := r.Header.Get("DPoP"); proof != "" {
+			if g.boundTo, err = s.proven(r, proof); err != nil {
+				return err
+			}
+		}
+		return s.issue(w, c, g, 0)
 	case "authorization_code":
 		g, generation, err := s.redeem(r.Context(), r, c)
 		if err != nil {
@@ -288,6 +305,12 @@ type accessClaims struct {
 	ClientID  string `json:"client_id"`
 	Scope     string `json:"scope,omitempty"`
 	GrantID   string `json:"gid,omitempty"`
+	BoundTo   *bound `json:"cnf,omitempty"`
+}
+
+// bound names the key that a token is bound to, RFC 9449 section 6.1.
+type bound struct {
+	Thumbprint string `json:"jkt"`
 }
 
 type idClaims struct {
@@ -319,6 +342,9 @@ func (s *server) issue(w http.ResponseWriter, c client, g grant, generation int6
 	access := accessClaims{
 		Issuer: s.issuer, Subject: c.id, Audience: s.issuer, ExpiresAt: now + tokenLife, IssuedAt: now,
 		ID: rand.Text(), ClientID: c.id, Scope: g.scope,
+	}
+	if g.boundTo != "" {
+		t.TokenType, access.BoundTo = "DPoP", &bound{g.boundTo}
 	}
 	var err error
 	if g.userID != "" {

@@ -25,7 +25,9 @@ CREATE TABLE grants (
 	expires_at BIGINT NOT NULL, redeemed SMALLINT NOT NULL, revoked SMALLINT NOT NULL);
 CREATE TABLE families (
 	code BYTEA PRIMARY KEY, client_id TEXT NOT NULL, user_id TEXT NOT NULL, scope TEXT NOT NULL,
-	auth_time BIGINT NOT NULL, generation BIGINT NOT NULL, expires_at BIGINT NOT NULL, revoked SMALLINT NOT NULL);`
+	auth_time BIGINT NOT NULL, generation BIGINT NOT NULL, expires_at BIGINT NOT NULL, revoked SMALLINT NOT NULL);
+CREATE TABLE used (jti BYTEA PRIMARY KEY, expires_at BIGINT NOT NULL);
+CREATE TABLE pushed (handle BYTEA PRIMARY KEY, client_id TEXT NOT NULL, request TEXT NOT NULL, expires_at BIGINT NOT NULL);`
 
 // openStore opens a database, which must be new, and makes the tables.
 func openStore(ctx context.Context, dsn string) (*store, error) {
@@ -84,6 +86,7 @@ type grant struct {
 	code                                                   []byte // its hash
 	clientID, redirectURI, challenge, userID, scope, nonce string
 	authTime, expiresAt                                    int64
+	boundTo                                                string // the thumbprint of a key
 }
 
 func (s *store) openSession(ctx context.Context, cookie []byte, userID string, now, expiresAt int64) error {
@@ -135,6 +138,17 @@ func (s *store) rotate(ctx context.Context, g *grant, generation, now int64) err
 		WHERE code = $1 AND client_id = $2 AND generation = $3 AND revoked = 0 AND expires_at > $4
 		RETURNING user_id, scope, auth_time`,
 		g.code, g.clientID, generation, now).Scan(&g.userID, &g.scope, &g.authTime)
+}
+
+// use marks an identifier used, once.
+func (s *store) use(ctx context.Context, jti []byte, expiresAt int64) error {
+	_, err := s.write.ExecContext(ctx, `INSERT INTO used (jti, expires_at) VALUES ($1, $2)`, jti, expiresAt)
+	return err
+}
+
+func (s *store) push(ctx context.Context, handle []byte, clientID, request string, expiresAt int64) error {
+	_, err := s.write.ExecContext(ctx, `INSERT INTO pushed (handle, client_id, request, expires_at) VALUES ($1, $2, $3, $4)`, handle, clientID, request, expiresAt)
+	return err
 }
 
 // alive returns whose and for what a grant is, unless it has been revoked.

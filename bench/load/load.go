@@ -52,7 +52,7 @@ const Users = 100
 
 // paths are where the endpoints are, from discovery.
 type paths struct {
-	authorization, token, keys, userinfo, introspection string
+	authorization, token, keys, userinfo, introspection, push string
 }
 
 const discoveryPath = "/.well-known/openid-configuration"

@@ -66,7 +66,7 @@ func TestATokenAnswerNeedsABearerToken(t *testing.T) {
 		`{"error":"invalid_grant"}`:                                   false,
 		`<html>`:                                                      false,
 	} {
-		if _, err := parseTokens([]byte(body)); (err == nil) != ok {
+		if _, err := parseTokens([]byte(body), bearer); (err == nil) != ok {
 			t.Errorf("%s: %v", body, err)
 		}
 	}

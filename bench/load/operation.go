@@ -22,6 +22,9 @@ var Operations = []Operation{
 	{Name: Discovery, do: get(func(*Target) string { return discoveryPath }, `"issuer"`)},
 	{Name: Keys, do: get(func(t *Target) string { return t.paths.keys }, `"keys"`)},
 	{Name: ClientCredentials, do: actForItself},
+	{Name: SignedCredentials, do: actBySigning},
+	{Name: BoundCredentials, do: actBound},
+	{Name: PushedRequest, do: push},
 	{Name: FirstLogin, Alg: true, do: firstLogin},
 	{Name: SessionLogin, Alg: true, prepare: signIn, do: sessionLogin},
 	{Name: Refresh, Alg: true, prepare: signIn, do: refresh},
@@ -34,6 +37,9 @@ const (
 	Discovery         = "discovery"
 	Keys              = "keys"
 	ClientCredentials = "client credentials"
+	SignedCredentials = "client credentials, private_key_jwt"
+	BoundCredentials  = "client credentials, DPoP"
+	PushedRequest     = "pushed request"
 	FirstLogin        = "first login"
 	SessionLogin      = "login with a session"
 	Refresh           = "refresh"
@@ -59,10 +65,11 @@ type worker struct {
 	number  int
 	turn    int
 	tokens  Tokens
+	prover  *prover
 }
 
 func newWorker(t *Target, number int) *worker {
-	return &worker{target: t, browser: NewBrowser(t), number: number}
+	return &worker{target: t, browser: NewBrowser(t), number: number, prover: newProver()}
 }
 
 // user is another one each time, and another one for each worker.

@@ -103,7 +103,7 @@ func (c *Conn) await(err error) answer {
 	}
 	a := answer{status: resp.Status}
 	if a.status == 200 {
-		tokens, err := parseTokens(resp.Body)
+		tokens, err := parseTokens(resp.Body, bearer)
 		if err != nil {
 			return answer{}
 		}

@@ -39,6 +39,7 @@ func (t *Target) discover(c *Conn) error {
 		Keys          string `json:"jwks_uri"`
 		Userinfo      string `json:"userinfo_endpoint"`
 		Introspection string `json:"introspection_endpoint"`
+		Push          string `json:"pushed_authorization_request_endpoint"`
 	}
 	if err := json.Unmarshal(resp.Body, &metadata); err != nil {
 		return fmt.Errorf("discovery: %w", err)
@@ -55,6 +56,7 @@ func (t *Target) discover(c *Conn) error {
 		{metadata.Keys, &t.paths.keys},
 		{metadata.Userinfo, &t.paths.userinfo},
 		{metadata.Introspection, &t.paths.introspection},
+		{metadata.Push, &t.paths.push},
 	} {
 		if *e.path, err = t.path(e.url); err != nil {
 			return err
@@ -70,7 +72,17 @@ func (t *Target) discover(c *Conn) error {
 
 // post sends a token request and expects an access token.
 func (t *Target) post(c *Conn, body string) (Tokens, error) {
-	r := t.tokenRequest(body)
+	return t.send(c, t.tokenRequest(body), bearer)
+}
+
+// The types of access tokens.
+const (
+	bearer = "Bearer"
+	bound  = "DPoP" // to a key
+)
+
+// send sends a request to the token endpoint and expects an access token of a type.
+func (t *Target) send(c *Conn, r Request, typ string) (Tokens, error) {
 	resp, err := c.Do(r)
 	if err != nil {
 		return Tokens{}, err
@@ -78,16 +90,16 @@ func (t *Target) post(c *Conn, body string) (Tokens, error) {
 	if resp.Status != 200 {
 		return Tokens{}, unexpected(r, resp)
 	}
-	return parseTokens(resp.Body)
+	return parseTokens(resp.Body, typ)
 }
 
-func parseTokens(body []byte) (Tokens, error) {
+func parseTokens(body []byte, typ string) (Tokens, error) {
 	var tokens Tokens
 	if err := json.Unmarshal(body, &tokens); err != nil {
 		return Tokens{}, fmt.Errorf("the token answer: %w", err)
 	}
-	if tokens.AccessToken == "" || !strings.EqualFold(tokens.TokenType, "Bearer") {
-		return Tokens{}, errors.New("the token answer has no bearer token")
+	if tokens.AccessToken == "" || !strings.EqualFold(tokens.TokenType, typ) {
+		return Tokens{}, fmt.Errorf("the token answer has no access token of type %s", typ)
 	}
 	return tokens, nil
 }
