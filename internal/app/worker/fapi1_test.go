@@ -442,8 +442,11 @@ var advancedModules = []struct {
 	}},
 }
 
-func (v *variant) otherID() string {
-	return map[string]string{"assert": "shows", "shows": "assert"}[v.c.ID]
+func (v *variant) otherID() string { return otherOf(v.c.ID) }
+
+// otherOf is the other one of the two clients.
+func otherOf(id string) string {
+	return map[string]string{"assert": "shows", "shows": "assert"}[id]
 }
 
 func (v *variant) other() *workertest.Client { return v.s.client(v.t, v.otherID()) }

@@ -69,7 +69,7 @@ func (m *modern) client(auth string) *workertest.Client {
 
 // other is a client of the same kind that is somebody else.
 func (m *modern) other() *workertest.Client {
-	return m.client(map[string]string{"assert": "shows", "shows": "assert"}[m.auth])
+	return m.client(otherOf(m.auth))
 }
 
 // push pushes a request, signed if the client signs them.

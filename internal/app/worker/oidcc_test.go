@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"net/http"
 	"net/url"
@@ -476,12 +477,31 @@ var modules = []module{
 			p.t.Errorf("the header is %v", head)
 		}
 	}},
+	{name: "oidcc-unsigned-request-object-supported-correctly-or-rejected-as-unsupported", try: func(p *suitePlan) {
+		p.obtain(p.s.Browser(p.t), "state", "outside", "request", p.unsigned())
+	}},
+	{name: "oidcc-ensure-request-object-with-redirect-uri", try: func(p *suitePlan) {
+		p.obtain(p.s.Browser(p.t), "redirect_uri", p.c.RedirectURI+"/unregistered", "request", p.unsigned())
+	}},
 	{name: "the person says no", try: func(p *suitePlan) {
 		b := p.s.Browser(p.t)
 		a := p.authorize(b)
 		a = b.Arrive(p.t, a, "somebody else entirely")
 		p.refused(b.Follow(b.Submit(a.Form(p.t, "deny"), "answer", "deny")), "access_denied")
 	}},
+}
+
+// unsigned is a request object that nobody has signed.
+func (p *suitePlan) unsigned() string {
+	p.t.Helper()
+	claims, err := json.Marshal(map[string]string{
+		"client_id": p.c.ID, "response_type": string(p.of), "redirect_uri": p.c.RedirectURI, "scope": "openid",
+		"state": "state-of-" + p.c.ID, "nonce": "nonce-of-" + p.c.ID,
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return "eyJhbGciOiJub25lIn0." + base64.RawURLEncoding.EncodeToString(claims) + "."
 }
 
 // errorPage holds an answer to being a page at the address that was asked for, with a
