@@ -127,10 +127,13 @@ clients:
   - {id: fapi, name: FAPI, profile: fapi2, jwks: %s, redirect_uris: [%q], post_logout_redirect_uris: [%q], dpop_bound_tokens: true,
      require_signed_request: true, response_alg: ES256, id_token_alg: ES256}
 `, set, callback, byebye))
-	foreign.Party{
+	party := foreign.Party{
 		Issuer: s.start().URL, ClientID: "fapi", Auth: "private_key_jwt", Key: private, RedirectURI: callback, PostLogoutRedirectURI: byebye,
 		Username: "ann@example.com", Password: "ann-likes-dex", IDTokenAlg: "ES256",
-	}.Run(t, foreign.FAPI2)
+	}
+	for _, script := range foreign.FAPI2 {
+		t.Run(script, func(t *testing.T) { party.Run(t, script) })
+	}
 }
 
 // The same from Go, with golang.org/x/oauth2 and coreos/go-oidc.

@@ -28,9 +28,9 @@ const (
 	OAuth4WebAPI = "oauth4webapi.mjs"
 )
 
-// FAPI2 is openid-client once more, as FAPI 2.0 with message signing has it: for clients
-// with private_key_jwt and DPoP.
-const FAPI2 = "fapi2.mjs"
+// FAPI2 are both once more, as FAPI 2.0 with message signing has it: for clients with
+// private_key_jwt and DPoP.
+var FAPI2 = []string{"fapi2.mjs", "fapi2-oauth4webapi.mjs"}
 
 // Upstream is a provider for dex to ask. It is no relying party: whoever starts it in
 // the folder of the scripts tells it what it has to know in the environment.

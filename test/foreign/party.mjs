@@ -93,11 +93,11 @@ export async function refused(error, act) {
 }
 
 /** unauthorized makes sure that the access token is refused (RFC 6750, section 3.1). */
-export async function unauthorized(act) {
+export async function unauthorized(act, scheme = 'bearer') {
   try {
     await act()
   } catch (e) {
-    const challenge = e.cause?.find?.((c) => c.scheme === 'bearer')
+    const challenge = e.cause?.find?.((c) => c.scheme === scheme)
     if (e.status !== 401 || !challenge) throw e
     same(challenge.parameters.error, 'invalid_token', 'the error of the challenge')
     return
