@@ -65,6 +65,7 @@ type consentPage struct {
 	PolicyURL, TermsURL                string
 	UserName, UserEmail                string
 	Scopes                             []scopeItem
+	Resources                          []string
 	Details                            []detail
 	Action, Attempt, CSRF              string
 	Remember                           bool
@@ -242,7 +243,8 @@ func samples() []sample {
 			UserName: "Jane Doe", UserEmail: "jane@example.com",
 			Scopes: []scopeItem{{"openid", ""}, {"profile", ""}, {"email", ""}, {"groups", ""}, {"offline_access", ""},
 				{"audience:server:client_id:argo", "Argo CD"}, {"deploy:write", ""}},
-			Action: "/consent", Attempt: "a1", CSRF: "c1", Remember: true,
+			Resources: []string{"https://metrics.example.com/api/v1", "https://files.example.com"},
+			Action:    "/consent", Attempt: "a1", CSRF: "c1", Remember: true,
 		}, []string{"allow", "deny", "remember", "switch", "logo", "policy", "terms"}},
 		{"device-enter", enterPage{Action: "/device"}, []string{"user_code", "submit"}},
 		{"device-filled", enterPage{Action: "/device", Code: "BCDF-GHJK", Scan: "https://dex.example.com/device?user_code=BCDF-GHJK"}, []string{"user_code", "submit", "elsewhere"}},

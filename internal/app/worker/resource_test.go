@@ -3,6 +3,7 @@ package worker_test
 import (
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 
 	"dex/internal/app/workertest"
@@ -100,4 +101,17 @@ func TestAnAccessTokenIsForTheResourcesThatItsClientNames(t *testing.T) {
 			t.Errorf("more than was granted: %d %s", got.Status, got.Error)
 		}
 	})
+}
+
+// RFC 8707 section 3: whoever is asked hears where the tokens would be of use.
+func TestThePersonIsToldWhichResourcesTheClientMeans(t *testing.T) {
+	s := workertest.Start(t, workertest.Options{Clients: strings.Replace(reaching, "trusted: true, ", "", 1)})
+	c := s.Client(t, "reaches")
+	for resource, told := range map[string]bool{"https://api.example.com/v1": true, "": false} {
+		b := s.Browser(t)
+		page := b.SignIn(b.Get(c.Authorize("scope", "openid", "resource", resource)), "ann", workertest.Password)
+		if !page.Has("allow") || page.Has("resources") != told || strings.Contains(page.Body, "<bdi>https://api.example.com/v1</bdi>") != told {
+			t.Errorf("the resource %q: %d %s", resource, page.Status, page.Body)
+		}
+	}
 }

@@ -23,6 +23,7 @@ type consentPage struct {
 	PolicyURL, TermsURL    string
 	UserName, UserEmail    string
 	Scopes                 []scopeLine
+	Resources              []string       // that it would have tokens for, RFC 8707
 	Details                []oauth.Detail // what it asks for in detail, RFC 9396
 	Action, Attempt, CSRF  string         // the token names the account that the page speaks of, too
 	Remember               bool
@@ -67,7 +68,7 @@ func (h *Handler) consentPage(r *http.Request, req grant.Request, c client.Clien
 		ClientName: c.Name, ClientLogo: c.LogoURL, PolicyURL: c.PolicyURL, TermsURL: c.TermsURL,
 		UserName: known.PersonName(), UserEmail: known.Identity.Profile.Email,
 		Action: h.Base + route.Consent, Attempt: req.ID, CSRF: req.CSRF + "." + known.User.ID,
-		Remember: remembers(req, c), Details: oauth.DetailsOf(req.Asked.Details),
+		Remember: remembers(req, c), Resources: req.Asked.Resources, Details: oauth.DetailsOf(req.Asked.Details),
 	}
 	if u, err := url.Parse(req.Asked.RedirectURI); err == nil && req.Device == nil {
 		if page.ClientHost = u.Host; u.Host == "" {

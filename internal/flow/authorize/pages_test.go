@@ -55,11 +55,12 @@ func TestTheConsentPageShowsAllThatItIsGiven(t *testing.T) {
 		ClientName: "The Application", ClientHost: "app.example.com:8443",
 		PolicyURL: "https://app.example.com/policy", TermsURL: "https://app.example.com/terms",
 		UserName: "Ann Example", UserEmail: "ann@example.com",
-		Scopes: []scopeLine{{Name: "openid"}, {Name: "email"}, {Name: "audience", Client: "The Other"}, {Name: "unicorns"}},
-		Action: "/base/consent", Attempt: "the-attempt", CSRF: "the-token", Remember: true,
+		Scopes:    []scopeLine{{Name: "openid"}, {Name: "email"}, {Name: "audience", Client: "The Other"}, {Name: "unicorns"}},
+		Resources: []string{"https://api.example.com/v1"},
+		Action:    "/base/consent", Attempt: "the-attempt", CSRF: "the-token", Remember: true,
 	}
 	text, parts := show(t, page)
-	for _, want := range []string{"The Application", "app.example.com:8443", "Ann Example", "ann@example.com", "The Other", "unicorns"} {
+	for _, want := range []string{"The Application", "app.example.com:8443", "Ann Example", "ann@example.com", "The Other", "unicorns", "https://api.example.com/v1"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%q is not on the page", want)
 		}
@@ -77,8 +78,8 @@ func TestTheConsentPageShowsAllThatItIsGiven(t *testing.T) {
 			t.Errorf("there is no %s", id)
 		}
 	}
-	if got := strings.Count(text, "<li>"); got != len(page.Scopes) {
-		t.Errorf("%d scopes are shown, not %d", got, len(page.Scopes))
+	if got := strings.Count(text, "<li>"); got != len(page.Scopes)+len(page.Resources) {
+		t.Errorf("%d scopes and resources are shown, not %d", got, len(page.Scopes)+len(page.Resources))
 	}
 }
 
