@@ -38,6 +38,7 @@ func (w *world) consumers() []consumer {
 	all = append(all, w.proofs()...)
 	all = append(all, w.accessTokens()...)
 	all = append(all, w.hints()...)
+	all = append(all, w.vouching()...)
 	return append(all, w.registrations()...)
 }
 
@@ -309,6 +310,36 @@ func (w *world) hints() []consumer {
 				form := url.Values{"scope": {"openid"}, "id_token_hint": {token}}
 				return w.ask(http.MethodPost, "/backchannel_authentication", form, basic("hinter")...).said()
 			},
+			yes: "OK", no: "Bad Request invalid_request",
+		},
+	}
+}
+
+// vouching is where another issuer's word for somebody comes in.
+func (w *world) vouching() []consumer {
+	word := func(aud string) func() token {
+		return func() token {
+			body := w.soon(vouchingIssuer, aud)
+			body["sub"] = "build"
+			return w.by(w.issuer, "", body)
+		}
+	}
+	bring := func(grant, name string, more ...string) func(string) string {
+		return func(token string) string {
+			form := url.Values{"grant_type": {grant}, name: {token}, "scope": {"read"}}
+			for i := 0; i+1 < len(more); i += 2 {
+				form.Set(more[i], more[i+1])
+			}
+			return w.ask(http.MethodPost, "/token", form, basic("builder")...).said()
+		}
+	}
+	return []consumer{
+		{
+			name: "assertion of another issuer", claims: true, good: word(w.s.URL), send: bring(jwtBearer, "assertion"),
+			yes: "OK", no: "Bad Request invalid_grant", malformed: []string{"Bad Request invalid_request"},
+		},
+		{
+			name: "ID token of another issuer", claims: true, good: word("builds"), send: bring(exchange, "subject_token", "subject_token_type", idToken),
 			yes: "OK", no: "Bad Request invalid_request",
 		},
 	}

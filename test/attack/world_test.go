@@ -35,7 +35,7 @@ type world struct {
 	s *workertest.Server
 
 	ed, ec, rs, shared key // of clients
-	issuer             key // of software statements
+	issuer             key // of software statements, and of another issuer's word
 	mine               key // of the worker
 	strangers          map[string]key
 	ours               jose.EncryptionKey // that others encrypt to
@@ -79,6 +79,10 @@ const (
 	accessToken  = "urn:ietf:params:oauth:token-type:access_token"
 	proxySecret  = "dex tests dex tests dex tests dex tests"
 	statedIssuer = "https://software.example.com"
+	jwtBearer    = "urn:ietf:params:oauth:grant-type:jwt-bearer"
+	idToken      = "urn:ietf:params:oauth:token-type:id_token"
+
+	vouchingIssuer = "https://ci.example.com"
 )
 
 func newWorld(t *testing.T) *world {
@@ -107,13 +111,17 @@ func newWorld(t *testing.T) *world {
 	clock := newClock()
 	w.up = connectortest.NewProvider(t, clock)
 	upstream := text(object{"issuer": w.up.Issuer, "client_id": w.up.ClientID, "client_secret": w.up.ClientSecret})
+	builds := text(object{
+		"issuer": vouchingIssuer, "login": false, "accepts": []string{"jwt_bearer", "id_token"}, "audiences": []string{"builds"}, "jwks": set(w.issuer.public()),
+	})
 	jwks := func(keys ...object) string { return text(set(keys...)) }
 	self := publicJWK(w.byItself.Leaf.PublicKey, "")
 	w.s = workertest.Start(t, workertest.Options{
 		Clock: clock, Issuer: issuer, Mutual: true, Log: slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 		Config: "mtls_ca_file: " + ca + "\noutbound_allow_private: [127.0.0.0/8]\n" +
 			"keys: {encryption: [ECDH-ES, RSA-OAEP]}\n" +
-			"connectors:\n- {id: local, kind: local, name: Password}\n- {id: far, kind: oidc, name: Far, config: " + upstream + "}\n",
+			"connectors:\n- {id: local, kind: local, name: Password}\n- {id: far, kind: oidc, name: Far, config: " + upstream + "}\n" +
+			"- {id: builds, kind: oidc, name: Builds, config: " + builds + "}\n",
 		Clients: workertest.OperatorClients + workertest.SharedClient + `
 - {id: ed, auth_method: private_key_jwt, jwks: ` + jwks(w.ed.public()) + `, grant_types: [client_credentials]}
 - {id: ec, auth_method: private_key_jwt, jwks: ` + jwks(w.ec.public()) + `, trusted: true, redirect_uris: ["https://ec.example.com/cb"], grant_types: [authorization_code, client_credentials]}
@@ -122,6 +130,7 @@ func newWorld(t *testing.T) *world {
 - {id: caller, secret: caller-secret, jwks: ` + jwks(w.ec.public()) + `, grant_types: ["` + ciba + `"], ciba_mode: poll, ciba_request_alg: ES256, scopes: [openid]}
 - {id: hinter, secret: hinter-secret, trusted: true, redirect_uris: ["https://hinter.example.com/cb"], grant_types: [authorization_code, "` + ciba + `"], ciba_mode: poll, scopes: [openid]}
 - {id: orders, secret: orders-secret, trusted: true, redirect_uris: ["https://orders.example.com/cb"], grant_types: [authorization_code, "` + exchange + `"], scopes: [openid, read]}
+- {id: builder, secret: builder-secret, trusted: true, connectors: [builds], grant_types: ["` + jwtBearer + `", "` + exchange + `"], scopes: [read]}
 - {id: pki, auth_method: tls_client_auth, tls_client_auth_subject_dn: "CN=pki", grant_types: [client_credentials]}
 - {id: self, auth_method: self_signed_tls_client_auth, jwks: ` + jwks(self) + `, grant_types: [client_credentials]}
 `,
