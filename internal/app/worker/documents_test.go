@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"fmt"
 	"net/http"
@@ -78,4 +79,43 @@ func TestAClientThatPublishesItsKeysReplacesThemByItself(t *testing.T) {
 	keys.Close()
 	s.Advance(t, 2*time.Hour)
 	isError(t, prove(far.Assertion(nil)), 401, oauth.InvalidClient)
+}
+
+// What a client is told is encrypted to the key that it publishes, and to its next one as
+// soon as what was fetched is no longer fresh.
+func TestAnIDTokenIsEncryptedToTheKeyThatItsClientPublishes(t *testing.T) {
+	fresh := func(kid string) (crypto.Signer, string) {
+		key, err := jose.GenerateKey(jose.EncryptEC)
+		must(t, err)
+		text, err := jose.MarshalForeignJWKS(nil, []jose.EncryptionKey{{KID: kid, Public: key.Public()}})
+		must(t, err)
+		return key, string(text)
+	}
+	key, text := fresh("one")
+	keys := publish(t, text)
+	s := workertest.Start(t, workertest.Options{
+		Clients: fmt.Sprintf("- {id: far, secret: far-secret, trusted: true, jwks_uri: %q, id_token_encryption_alg: ECDH-ES, redirect_uris: ['https://far.example.com/cb']}\n", keys.URL+"/jwks"),
+		Config:  "outbound_allow_private: [127.0.0.0/8]\n",
+	})
+	b := s.Browser(t)
+	s.Client(t, "app").Code(b)
+	c := s.Client(t, "far")
+	isFor := func(kid string, key crypto.Signer) {
+		t.Helper()
+		tokens := c.Redeem(b.Get(c.Authorize()).Param("code"))
+		plain, _, err := jose.Decrypt(tokens.IDToken, jose.KeyManagements(), jose.ContentEncryptions(), func(string, jose.KeyManagement) []crypto.PrivateKey {
+			return []crypto.PrivateKey{key}
+		})
+		if err != nil || headerOf(t, tokens.IDToken)["kid"] != kid || workertest.Claims(t, string(plain))["aud"] != "far" {
+			t.Errorf("%s: %v, as %v", kid, err, headerOf(t, tokens.IDToken))
+		}
+	}
+	isFor("one", key)
+	key, text = fresh("two")
+	keys.text.Store(&text)
+	s.Advance(t, time.Hour)
+	isFor("two", key)
+	keys.Close()
+	s.Advance(t, 45*time.Minute)
+	isFor("two", key) // which is stale, and still the client's
 }

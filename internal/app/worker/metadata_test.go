@@ -2,8 +2,11 @@ package worker_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -193,6 +196,82 @@ func TestTheMetadataTellsTheTruth(t *testing.T) {
 			t.Error("iss is in the answers, or listed, and not both")
 		}
 	})
+}
+
+// triedBy says which test holds a member of the metadata to be true.
+var triedBy = map[string]string{
+	"acr_values_supported":          "TestTheMetadataTellsTheTruth",
+	"authorization_encryption_alg":  "TestWhatAClientIsToldIsProtectedAsItWants",
+	"authorization_encryption_enc":  "TestWhatAClientIsToldIsProtectedAsItWants",
+	"authorization_endpoint":        "TestTheMetadataTellsTheTruth",
+	"authorization_response_iss":    "TestTheMetadataTellsTheTruth",
+	"authorization_signing_alg":     "TestEachAlgorithmThatTheMetadataListsIsServed",
+	"backchannel_authentication":    "TestThePlanOfFAPICIBA",
+	"backchannel_logout":            "TestApplicationsAreToldBeforeTheBrowserIsSentOn",
+	"backchannel_token_delivery":    "TestAClientAsksForSomebodyWhoAnswersOverTheAPI",
+	"backchannel_user_code":         "TestACallIsAnsweredInTheWordsOfCIBA",
+	"claim_types_supported":         "TestClaimsOfOthersArePassedOn",
+	"claims_parameter_supported":    "TestAClaimThatIsAskedForByNameIsAllowedByThePerson",
+	"claims_supported":              "TestEachStandardClaimComesWithItsScope",
+	"code_challenge_methods":        "TestTheMetadataTellsTheTruth",
+	"device_authorization_endpoint": "TestTheMetadataTellsTheTruth",
+	"display_values_supported":      "TestThePlanBasic",
+	"dpop_signing_alg":              "TestDiscoveryHasWhatFAPI2Wants",
+	"end_session_endpoint":          "TestTheMetadataTellsTheTruth",
+	"frontchannel_logout":           "TestTheBrowserTellsApplicationsOnItsWay",
+	"grant_types_supported":         "TestTheMetadataTellsTheTruth",
+	"id_token_encryption":           "TestEachAlgorithmThatTheMetadataListsIsServed",
+	"id_token_signing_alg":          "TestTheAlgorithmsAreThoseOfTheConfiguration",
+	"introspection_encryption":      "TestWhatAClientIsToldIsProtectedAsItWants",
+	"introspection_endpoint":        "TestTheMetadataListsHowClientsAuthenticate",
+	"introspection_signing_alg":     "TestEachAlgorithmThatTheMetadataListsIsServed",
+	"issuer":                        "TestTheMetadataTellsTheTruth",
+	"jwks_uri":                      "TestTheMetadataTellsTheTruth",
+	"prompt_values_supported":       "TestTheMetadataTellsTheTruth",
+	"pushed_authorization_request":  "TestTheMetadataTellsTheTruth",
+	"request_object_signing_alg":    "TestEachAlgorithmThatTheMetadataListsIsServed",
+	"request_parameter_supported":   "TestTheMetadataTellsTheTruth",
+	"request_uri_parameter":         "TestARequestMayStandWhereItsClientHasRegistered",
+	"require_request_uri":           "TestARequestMayStandWhereItsClientHasRegistered",
+	"response_modes_supported":      "TestTheMetadataTellsTheTruth",
+	"response_types_supported":      "TestTheMetadataTellsTheTruth",
+	"revocation_endpoint":           "TestTheMetadataListsHowClientsAuthenticate",
+	"scopes_supported":              "TestTheMetadataTellsTheTruth",
+	"subject_types_supported":       "TestWhatAClientIsToldIsProtectedAsItWants",
+	"token_endpoint":                "TestTheMetadataListsHowClientsAuthenticate",
+	"ui_locales_supported":          "TestTheMetadataTellsTheTruth",
+	"userinfo_encryption":           "TestEachAlgorithmThatTheMetadataListsIsServed",
+	"userinfo_endpoint":             "TestTheMetadataTellsTheTruth",
+	"userinfo_signing_alg":          "TestEachAlgorithmThatTheMetadataListsIsServed",
+}
+
+// 1.E 76: there is no member that nobody holds to be true.
+func TestEachMemberOfTheMetadataHasATest(t *testing.T) {
+	files, err := filepath.Glob("../../*/*/*_test.go")
+	must(t, err)
+	var source strings.Builder
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		must(t, err)
+		source.Write(text)
+	}
+	s := workertest.Start(t, workertest.Options{Clients: deviceClients + callingClients})
+	unused := maps.Clone(triedBy)
+	for name := range jsonOf(t, get(t, s, route.Discovery)) {
+		by := ""
+		for begins, test := range triedBy {
+			if strings.HasPrefix(name, begins) && strings.Contains(source.String(), "func "+test+"(") {
+				by = test
+				delete(unused, begins)
+			}
+		}
+		if by == "" {
+			t.Errorf("no test holds %s to be true", name)
+		}
+	}
+	if len(unused) > 0 {
+		t.Errorf("there are no such members, or no such tests: %v", unused)
+	}
 }
 
 // 1.E 76.
