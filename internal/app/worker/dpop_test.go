@@ -1,7 +1,9 @@
 package worker_test
 
 import (
+	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -10,6 +12,7 @@ import (
 	"dex/internal/admin/resource"
 	"dex/internal/app/workertest"
 	"dex/internal/protocol/oauth"
+	"dex/internal/store/storetest"
 )
 
 // proving are the headers of proofs.
@@ -123,6 +126,29 @@ func TestAProofIsRememberedByEveryWorker(t *testing.T) {
 			t.Errorf("%d count: %v", counted, statuses)
 		}
 	})
+}
+
+// Whoever has proven nothing has nothing kept: a public client shows a grant before its
+// proof is remembered. With one it counts once.
+func TestAPublicClientHasNoProofKeptWithoutAGrant(t *testing.T) {
+	s := workertest.Start(t, workertest.Options{})
+	c := s.Client(t, "spa")
+	c.Key, _ = workertest.NewKey(t)
+	address, before := s.URL+"/token", storetest.Counts(t, s.DB)
+	none := []string{"grant_type", "authorization_code", "code", "dxc_nothing", "redirect_uri", c.RedirectURI, "code_verifier", c.Verifier, "client_id", "spa"}
+	proof := c.Proof(http.MethodPost, address, "", nil)
+	for range 3 {
+		isError(t, call{path: "/token", form: values(none...), headers: proving([]string{proof})}.send(t, s), 400, oauth.InvalidGrant)
+	}
+	isError(t, call{path: "/token", form: values(none...), headers: proving([]string{c.Proof(http.MethodPost, s.URL+"/userinfo", "", nil)})}.send(t, s), 400, oauth.InvalidDPoPProof)
+	if after := storetest.Counts(t, s.DB); !maps.Equal(before, after) {
+		t.Errorf("rows before %v, and after %v", before, after)
+	}
+	good := func() url.Values {
+		return values("grant_type", "authorization_code", "code", c.Code(s.Browser(t)), "redirect_uri", c.RedirectURI, "code_verifier", c.Verifier, "client_id", "spa")
+	}
+	isOK(t, call{path: "/token", form: good(), headers: proving([]string{proof})}.send(t, s))
+	isError(t, call{path: "/token", form: good(), headers: proving([]string{proof})}.send(t, s), 400, oauth.InvalidDPoPProof)
 }
 
 // 1.G 63.

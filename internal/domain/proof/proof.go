@@ -40,20 +40,27 @@ type Shown struct {
 	Path         string // below each of the bases
 }
 
-// Prove returns the keys that the sender of a request holds. What comes of the request
-// is bound to them.
-func (d *Desk) Prove(ctx context.Context, s Shown) (oauth.Binding, error) {
-	return d.prove(ctx, s, "")
+// Look returns the keys that the sender of a request holds. What comes of the request is
+// bound to them. Nothing may come of it before Use has been called, by which the proof
+// counts no more: it is kept, and so it is for senders who have shown that they may have
+// something kept.
+func (d *Desk) Look(s Shown) (b oauth.Binding, use Use, err error) {
+	return d.look(s, "")
 }
 
-// prove is [Desk.Prove] for a request with an access token; empty is one without.
-func (d *Desk) prove(ctx context.Context, s Shown, token string) (oauth.Binding, error) {
+// Use marks what a request has shown used. It fails if that was before.
+type Use func(context.Context) error
+
+func nothing(context.Context) error { return nil }
+
+// look is [Desk.Look] for a request with an access token; empty is one without.
+func (d *Desk) look(s Shown, token string) (oauth.Binding, Use, error) {
 	var b oauth.Binding
 	if len(s.Certificates) > 0 {
 		b.X5T = certificate.Thumbprint(s.Certificates[0])
 	}
 	if len(s.DPoP) == 0 {
-		return b, nil
+		return b, nothing, nil
 	}
 	target := oauth.ProofTarget{Method: s.Method, Token: token, URLs: make([]string, len(d.Bases))}
 	for i, base := range d.Bases {
@@ -62,20 +69,19 @@ func (d *Desk) prove(ctx context.Context, s Shown, token string) (oauth.Binding,
 	now := d.Clock.Now()
 	p, err := oauth.ParseProof(s.DPoP, target, now)
 	if err != nil {
-		return oauth.Binding{}, err
+		return oauth.Binding{}, nil, err
 	}
 	if d.Nonces != nil && !d.Nonces.Holds(p.Nonce, now) {
-		return oauth.Binding{}, oauth.Errorf(oauth.UseDPoPNonce, "The DPoP proof must hold the nonce of the header DPoP-Nonce.")
-	}
-	err = d.Store.ConsumeAssertion(ctx, "dpop "+p.Thumbprint, secret.Value(p.ID).Hash(), p.IssuedAt.Add(oauth.ProofAge+time.Second), now)
-	if fault.Is(err, fault.Conflict) {
-		return oauth.Binding{}, oauth.Wrap(oauth.InvalidDPoPProof, err, "The DPoP proof was used before.")
-	}
-	if err != nil {
-		return oauth.Binding{}, err
+		return oauth.Binding{}, nil, oauth.Errorf(oauth.UseDPoPNonce, "The DPoP proof must hold the nonce of the header DPoP-Nonce.")
 	}
 	b.JKT = p.Thumbprint
-	return b, nil
+	return b, func(ctx context.Context) error {
+		err := d.Store.ConsumeAssertion(ctx, "dpop "+p.Thumbprint, secret.Value(p.ID).Hash(), p.IssuedAt.Add(oauth.ProofAge+time.Second), now)
+		if fault.Is(err, fault.Conflict) {
+			return oauth.Wrap(oauth.InvalidDPoPProof, err, "The DPoP proof was used before.")
+		}
+		return err
+	}, nil
 }
 
 // Admit says why an access token cannot be used by the sender of a request, or returns
@@ -95,7 +101,10 @@ func (d *Desk) Admit(ctx context.Context, s Shown, token oauth.Presented, bound 
 	case !token.DPoP:
 		s.DPoP = nil // it proves nothing that is asked here
 	}
-	proven, err := d.prove(ctx, s, token.Token)
+	proven, use, err := d.look(s, token.Token)
+	if err == nil {
+		err = use(ctx)
+	}
 	switch {
 	case err != nil:
 		return err

@@ -115,6 +115,19 @@ func isCode(t testing.TB, err error, want oauth.Code) {
 	}
 }
 
+// prove looks at what a request shows, and marks it used.
+func prove(t *testing.T, d *Desk, s Shown) (oauth.Binding, error) {
+	t.Helper()
+	b, use, err := d.Look(s)
+	if err == nil {
+		err = use(t.Context())
+	}
+	if err != nil {
+		b = oauth.Binding{}
+	}
+	return b, err
+}
+
 func TestARequestProvesTheKeysOfItsSender(t *testing.T) {
 	b := newBench(t, false)
 	key, thumbprint := newKey(t)
@@ -132,12 +145,12 @@ func TestARequestProvesTheKeysOfItsSender(t *testing.T) {
 			oauth.Binding{JKT: thumbprint, X5T: certificate.Thumbprint(cert)},
 		},
 	} {
-		got, err := b.desk.Prove(t.Context(), tt.shown)
+		got, err := prove(t, b.desk, tt.shown)
 		if err != nil || got != tt.want {
 			t.Errorf("%s: %+v, error %v", name, got, err)
 		}
 	}
-	_, err := b.desk.Prove(t.Context(), shown(b.proof(t, key, map[string]any{"htu": issuer + "/userinfo"})))
+	_, err := prove(t, b.desk, shown(b.proof(t, key, map[string]any{"htu": issuer + "/userinfo"})))
 	isCode(t, err, oauth.InvalidDPoPProof)
 }
 
@@ -147,14 +160,14 @@ func TestAProofCountsOnce(t *testing.T) {
 	key, _ := newKey(t)
 	other, _ := newKey(t)
 	proof := b.proof(t, key, map[string]any{"jti": "chosen"})
-	if _, err := b.desk.Prove(t.Context(), shown(proof)); err != nil {
+	if _, err := prove(t, b.desk, shown(proof)); err != nil {
 		t.Fatal(err)
 	}
-	_, err := b.desk.Prove(t.Context(), shown(proof))
+	_, err := prove(t, b.desk, shown(proof))
 	isCode(t, err, oauth.InvalidDPoPProof)
-	_, err = b.desk.Prove(t.Context(), shown(b.proof(t, key, map[string]any{"jti": "chosen"})))
+	_, err = prove(t, b.desk, shown(b.proof(t, key, map[string]any{"jti": "chosen"})))
 	isCode(t, err, oauth.InvalidDPoPProof)
-	if _, err := b.desk.Prove(t.Context(), shown(b.proof(t, other, map[string]any{"jti": "chosen"}))); err != nil {
+	if _, err := prove(t, b.desk, shown(b.proof(t, other, map[string]any{"jti": "chosen"}))); err != nil {
 		t.Errorf("of another key, which may call its proofs as it likes: %v", err)
 	}
 }
@@ -163,13 +176,13 @@ func TestAProofCountsOnce(t *testing.T) {
 func TestAProofHoldsTheNonceOfItsTime(t *testing.T) {
 	b := newBench(t, true)
 	key, _ := newKey(t)
-	_, err := b.desk.Prove(t.Context(), shown(b.proof(t, key, nil)))
+	_, err := prove(t, b.desk, shown(b.proof(t, key, nil)))
 	isCode(t, err, oauth.UseDPoPNonce)
-	_, err = b.desk.Prove(t.Context(), shown(b.proof(t, key, map[string]any{"nonce": "invented"})))
+	_, err = prove(t, b.desk, shown(b.proof(t, key, map[string]any{"nonce": "invented"})))
 	isCode(t, err, oauth.UseDPoPNonce)
 	nonce := b.desk.Nonce(shown("any"))
 	use := func(nonce string) error {
-		_, err := b.desk.Prove(t.Context(), shown(b.proof(t, key, map[string]any{"nonce": nonce})))
+		_, err := prove(t, b.desk, shown(b.proof(t, key, map[string]any{"nonce": nonce})))
 		return err
 	}
 	if err := use(nonce); err != nil {
@@ -226,7 +239,7 @@ func TestATokenIsOfUseToTheHolderOfItsKeyAlone(t *testing.T) {
 	both := oauth.Binding{JKT: byKey.JKT, X5T: byCert.X5T}
 	good := func() string { return b.proof(t, key, map[string]any{"ath": oauth.TokenHash("token")}) }
 	used := good()
-	if _, err := b.desk.Prove(t.Context(), shown(used)); err != nil {
+	if _, err := prove(t, b.desk, shown(used)); err != nil {
 		t.Fatal(err)
 	}
 	for _, tt := range []struct {

@@ -107,9 +107,16 @@ func (h *Handler) Serve(path string, serve func(http.ResponseWriter, *http.Reque
 		if err != nil {
 			return err
 		}
-		proven, err := h.prove(w, r, path)
+		proven, use, err := h.prove(w, r, path)
 		if err != nil {
 			return err
+		}
+		// A public client has proven nothing, so that nothing is kept for it: what it gets
+		// here it has to redeem by another proof.
+		if !c.Public {
+			if err := use(r.Context()); err != nil {
+				return err
+			}
 		}
 		return serve(w, r, c, form, proven)
 	})
@@ -160,8 +167,15 @@ func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, a *asked) err
 		return err
 	}
 	a.grantType = g.Type()
-	if req.Binding, err = h.bind(w, r, c); err != nil {
+	var use proof.Use
+	if req.Binding, use, err = h.bind(w, r, c); err != nil {
 		return err
+	}
+	// Whoever has proven nothing else shows a grant first, and has nothing kept without one.
+	if !c.Public {
+		if err := use(r.Context()); err != nil {
+			return err
+		}
 	}
 	for _, resource := range req.Resources { // before anything is spent
 		if !c.MayReach(resource, h.Issuer) {
@@ -174,6 +188,11 @@ func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, a *asked) err
 	e, err := g.Redeem(r.Context(), c, req)
 	if err != nil {
 		return err
+	}
+	if c.Public {
+		if err := use(r.Context()); err != nil {
+			return err
+		}
 	}
 	if c, err = h.Documents.ToEncrypt(r.Context(), c, c.IDTokenEncryption); err != nil {
 		return err
@@ -198,21 +217,22 @@ func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, a *asked) err
 
 // bind returns the keys that what comes of a token request is bound to. No grant is
 // asked, so that none can forget to.
-func (h *Handler) bind(w http.ResponseWriter, r *http.Request, c client.Client) (oauth.Binding, error) {
-	proven, err := h.prove(w, r, route.Token)
+func (h *Handler) bind(w http.ResponseWriter, r *http.Request, c client.Client) (oauth.Binding, proof.Use, error) {
+	proven, use, err := h.prove(w, r, route.Token)
 	if err != nil {
-		return proven, err
+		return proven, nil, err
 	}
-	return proof.Bind(c, proven)
+	bound, err := proof.Bind(c, proven)
+	return bound, use, err
 }
 
 // prove returns the keys that the sender of a request to one of our routes holds.
-func (h *Handler) prove(w http.ResponseWriter, r *http.Request, path string) (oauth.Binding, error) {
+func (h *Handler) prove(w http.ResponseWriter, r *http.Request, path string) (oauth.Binding, proof.Use, error) {
 	shown := proof.Shown{DPoP: r.Header.Values("DPoP"), Certificates: httpx.Certificates(r), Method: r.Method, Path: path}
 	if nonce := h.Proofs.Nonce(shown); nonce != "" {
 		w.Header().Set("DPoP-Nonce", nonce)
 	}
-	return h.Proofs.Prove(r.Context(), shown)
+	return h.Proofs.Look(shown)
 }
 
 func (h *Handler) grantFor(c client.Client, grantType string) (Grant, error) {
