@@ -111,6 +111,13 @@ type Answer struct {
 	State  []byte
 }
 
+// PasswordTaker is implemented by a connector to which a name and a password can say all
+// there is to say, so that no browser need take part. What else it wants it asks for in a
+// prompt, and then nobody gets in so.
+type PasswordTaker interface {
+	Password(ctx context.Context, l Login, name, password string) (Step, error)
+}
+
 // Refresher is implemented by a connector that can look somebody up again while
 // they are away, so that a refresh token tells no stale groups. It returns an
 // error that wraps [ErrRefused] if the other side no longer vouches for them.

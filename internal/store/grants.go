@@ -162,7 +162,7 @@ func (t *Tenant) KeepCode(ctx context.Context, p grant.Permit, c grant.Code, ste
 // KeepGrant implements [grant.Store]. The grant is born with a code that nobody has, and
 // that counts as redeemed.
 func (t *Tenant) KeepGrant(ctx context.Context, p grant.Permit, o grant.Opening, by grant.Token, steps []audit.Step) error {
-	a, err := p.For(grant.TakeAssertion, grant.ExchangeForeign)
+	a, err := p.For(grant.TakeAssertion, grant.ExchangeForeign, grant.TakePassword)
 	if err != nil {
 		return err
 	}
@@ -187,10 +187,25 @@ func (t *Tenant) KeepGrant(ctx context.Context, p grant.Permit, o grant.Opening,
 		if err := t.insertGrant(ctx, tx, a, code, steps, o.Event.At); err != nil {
 			return err
 		}
+		if err := t.beginFamily(ctx, tx, a.ID, o.Family); err != nil {
+			return err
+		}
 		e := o.Event
 		e.UserID, e.ConnectorID, e.GrantID = o.User.ID, o.Identity.ConnectorID, a.ID
 		return t.record(ctx, tx, e)
 	})
+}
+
+// beginFamily begins the family of a grant, if it has one.
+func (t *Tenant) beginFamily(ctx context.Context, tx hand, id string, f grant.Family) error {
+	if f.Generation == 0 {
+		return nil
+	}
+	_, err := tx.exec(ctx, `
+		UPDATE grants SET generation = $3, rotated_at = $4, idle_until = $5, expires_at = $6, purge_at = $7
+		WHERE tenant_id = $1 AND id = $2`,
+		t.id, id, f.Generation, instant(f.RotatedAt), instant(f.IdleUntil), instant(f.ExpiresAt), instant(f.ExpiresAt.Add(tokenKeep)))
+	return err
 }
 
 // Consent implements [grant.Store].

@@ -125,8 +125,8 @@ type Client struct {
 	RequestURIs []string `yaml:"request_uris"`
 	// What an authorization may end in. Without any: code, if the client has the grant type authorization_code. Others than code need the profile openid or fapi1.
 	ResponseTypes []string `yaml:"response_types" enum:"code|id_token|id_token token|code id_token|code token|code id_token token"`
-	// What the client may ask tokens for.
-	GrantTypes []string `yaml:"grant_types" default:"authorization_code,refresh_token" enum:"authorization_code|refresh_token|client_credentials|implicit|urn:ietf:params:oauth:grant-type:device_code|urn:openid:params:grant-type:ciba|urn:ietf:params:oauth:grant-type:token-exchange|urn:ietf:params:oauth:grant-type:jwt-bearer"`
+	// What the client may ask tokens for. Of these password needs the profile openid, and is served only with password_grant.
+	GrantTypes []string `yaml:"grant_types" default:"authorization_code,refresh_token" enum:"authorization_code|refresh_token|client_credentials|implicit|urn:ietf:params:oauth:grant-type:device_code|urn:openid:params:grant-type:ciba|urn:ietf:params:oauth:grant-type:token-exchange|urn:ietf:params:oauth:grant-type:jwt-bearer|password"`
 	// The scopes that the client may ask for. Without any: openid, profile, email, groups and offline_access.
 	Scopes []string `yaml:"scopes"`
 	// The resource servers, by URI, that the client may ask access tokens for (RFC 8707).

@@ -173,7 +173,7 @@ func TestTheSchema(t *testing.T) {
 		{name: "one that is not known in a client", text: "{clients: [{id: a, redirect_uri: x}]}", refused: true},
 		{name: "a client without an id", text: "{clients: [{name: a}]}", refused: true},
 		{name: "a value that is not among the names", text: "{log_level: loud}", refused: true},
-		{name: "a grant type that is not among the names", text: "{clients: [{id: a, grant_types: [password]}]}", refused: true},
+		{name: "a grant type that is not among the names", text: "{clients: [{id: a, grant_types: [telepathy]}]}", refused: true},
 		{name: "a number that is out of bounds", text: "{db_max_open_conns: 0}", refused: true},
 		{name: "a duration that is none", text: "{expiry: {codes: soon}}", refused: true},
 		{name: "a list where there is one value", text: "{name: [a]}", refused: true},

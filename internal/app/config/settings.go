@@ -63,6 +63,8 @@ type Settings struct {
 	DPoPNonces bool `yaml:"dpop_nonces"`
 	// Applications may watch, in a frame of ours on their pages, whether somebody is signed in still (OpenID Connect Session Management). That takes a cookie which frames on other sites see; most browsers keep such cookies from them.
 	SessionManagement bool `yaml:"session_management"`
+	// Serve the grant type password to the clients that have it, which ask people for their passwords themselves. It is for old applications of your own: OAuth 2.1 has it no more.
+	PasswordGrant bool `yaml:"password_grant"`
 	// Private networks that connectors may reach. With no_db this machine may be reached without being listed.
 	OutboundAllowPrivate []netip.Prefix `yaml:"outbound_allow_private"`
 	// A file of certificates in PEM that are trusted beside those of the system, when connectors and applications are called.

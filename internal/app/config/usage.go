@@ -28,6 +28,7 @@ var (
 		"forwarded_certificates_secret": "the secret by which a proxy of trusted_proxies shows, in the header Dex-Proxy-Secret, that the certificate it hands on in Client-Cert (RFC 9440) is that of the client",
 		"dpop_nonces":                   "dPoP proofs must hold a nonce of ours, so that none can be made before its time; it costs each client a second request now and then",
 		"session_management":            "applications may watch, in a frame of ours on their pages, whether somebody is signed in still (OpenID Connect Session Management)",
+		"password_grant":                "serve the grant type password to the clients that have it, which ask people for their passwords themselves",
 		"outbound_allow_private":        "private networks that connectors may reach",
 		"outbound_ca_file":              "a file of certificates in PEM that are trusted beside those of the system, when connectors and applications are called",
 		"client_documents_allow":        "the hosts that applications which say of themselves what they are may name: where their key sets are, their sectors, their request objects, and they themselves, if their client_id is an https URL",

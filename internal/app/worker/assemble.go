@@ -131,6 +131,9 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		mux     = http.NewServeMux()
 		onError = w.errorPage(pages)
 	)
+	if w.settings.PasswordGrant {
+		types = append(types, token.Password{Grants: t, Users: t, Record: t, Desk: desk, Roster: p.roster, Lifetimes: lifetimes, Clock: clk})
+	}
 	clients.Offer = w.offer(types)
 	requests := &authorize.Handler{
 		Issuer: issuer, Base: base, Origin: origin, Lifetimes: lifetimes,

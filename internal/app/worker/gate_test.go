@@ -29,10 +29,11 @@ import (
 // does something to what stands in the database.
 const gateConfig = `
 keys: {algorithms: [ES256]}
+password_grant: true
 expiry: {codes: 10m, sessions: 5m, sessions_idle: 5m}
 clients:
-- {id: app, profile: openid, secret: app-secret, trusted: true, response_types: [code, "id_token token", "code id_token"], id_token_alg: ES256, redirect_uris: ["https://app.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code", "urn:openid:params:grant-type:ciba", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:ietf:params:oauth:grant-type:jwt-bearer"], ciba_mode: poll, scopes: [openid, profile, offline_access, api, "dex:sessions:read"], groups: [staff]}
-- {id: asks, profile: openid, secret: asks-secret, trusted: false, response_types: [code, "id_token token", "code id_token"], id_token_alg: ES256, redirect_uris: ["https://asks.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code", "urn:openid:params:grant-type:ciba", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:ietf:params:oauth:grant-type:jwt-bearer"], ciba_mode: poll, scopes: [openid, profile, offline_access, api], groups: [staff]}
+- {id: app, profile: openid, secret: app-secret, trusted: true, response_types: [code, "id_token token", "code id_token"], id_token_alg: ES256, redirect_uris: ["https://app.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code", "urn:openid:params:grant-type:ciba", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:ietf:params:oauth:grant-type:jwt-bearer", password], ciba_mode: poll, scopes: [openid, profile, offline_access, api, "dex:sessions:read"], groups: [staff]}
+- {id: asks, profile: openid, secret: asks-secret, trusted: false, response_types: [code, "id_token token", "code id_token"], id_token_alg: ES256, redirect_uris: ["https://asks.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code", "urn:openid:params:grant-type:ciba", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:ietf:params:oauth:grant-type:jwt-bearer", password], ciba_mode: poll, scopes: [openid, profile, offline_access, api], groups: [staff]}
 - {id: peer, secret: peer-secret, id_token_alg: ES256, redirect_uris: ["https://peer.example.com/cb"], trusted_peers: [app, asks]}
 connectors:
 - {id: elsewhere, kind: oidc}
@@ -283,6 +284,14 @@ var gateWays = []gateWay{
 		return func() string {
 			return answered(w.app.Token("grant_type", exchange, "subject_token", word, "subject_token_type", "urn:ietf:params:oauth:token-type:id_token",
 				"scope", "profile dex:sessions:read", "audience", "peer"))
+		}
+	}},
+	{"password", grant.TakePassword, "200", func(w *gateWorld) func() string {
+		b := w.s.Browser(w.t)
+		page := b.Follow(b.Get(w.app.Authorize(by("people")...)))
+		b.Follow(b.Submit(page.Form(w.t, "login"), "login", "zoe")) // the account is there
+		return func() string {
+			return answered(w.app.Token("grant_type", "password", "username", "zoe", "password", "any", "scope", "openid profile offline_access"))
 		}
 	}},
 }

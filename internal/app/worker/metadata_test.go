@@ -102,7 +102,7 @@ func TestTheMetadataTellsTheTruth(t *testing.T) {
 			if one == "implicit" {
 				continue // there is nothing to ask the token endpoint for
 			}
-			got := c.Token("grant_type", one, "code", "x", "refresh_token", "x", "redirect_uri", c.RedirectURI)
+			got := c.Token("grant_type", one, "code", "x", "refresh_token", "x", "username", "x", "password", "x", "redirect_uri", c.RedirectURI)
 			if served := got.Error != string(oauth.UnsupportedGrantType); served != slices.Contains(listed, one) {
 				t.Errorf("%s: %d %s", one, got.Status, got.Error)
 			}

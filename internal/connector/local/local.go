@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/url"
 	"time"
 
 	"dex/internal/base/fault"
@@ -87,6 +88,11 @@ func (c *local) Continue(ctx context.Context, l connector.Login, a connector.Ans
 	}
 	defer leave()
 	return c.try(ctx, l, attempt{typed: typed, name: name, password: password})
+}
+
+// Password implements [connector.PasswordTaker]: it is what the form asks for, no more.
+func (c *local) Password(ctx context.Context, l connector.Login, name, password string) (connector.Step, error) {
+	return c.Continue(ctx, l, connector.Answer{Form: url.Values{LoginField: {name}, PasswordField: {password}}})
 }
 
 // attempt is one name with one password.

@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
 
 	"dex/internal/connector"
 	"dex/internal/domain/credential"
@@ -99,6 +100,11 @@ func (m *mock) Continue(ctx context.Context, _ connector.Login, a connector.Answ
 		AuthTime: now,
 		Said:     "believed the name",
 	}, nil
+}
+
+// Password implements [connector.PasswordTaker]: it believes the name, and any password.
+func (m *mock) Password(ctx context.Context, l connector.Login, name, _ string) (connector.Step, error) {
+	return m.Continue(ctx, l, connector.Answer{Form: url.Values{loginField: {name}}})
 }
 
 // failing fails in the configured way.

@@ -173,6 +173,22 @@ func (c *Connector) Continue(ctx context.Context, l connector.Login, a connector
 	return call(ctx, c, func(ctx context.Context) (connector.Step, error) { return c.inner.Continue(ctx, l, a) })
 }
 
+// TakesPasswords reports whether the connector can be asked by name and password alone.
+func (c *Connector) TakesPasswords() bool {
+	_, ok := c.inner.(connector.PasswordTaker)
+	return ok
+}
+
+// Password implements [connector.PasswordTaker]. It returns [ErrUnsupported] if the
+// connector cannot be asked so.
+func (c *Connector) Password(ctx context.Context, l connector.Login, name, password string) (connector.Step, error) {
+	taker, ok := c.inner.(connector.PasswordTaker)
+	if !ok && c.err == nil {
+		return connector.Step{}, ErrUnsupported
+	}
+	return call(ctx, c, func(ctx context.Context) (connector.Step, error) { return taker.Password(ctx, l, name, password) })
+}
+
 // ErrUnsupported says that the connector cannot do what was asked of it.
 var ErrUnsupported = errors.New("the connector cannot do this")
 

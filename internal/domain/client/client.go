@@ -163,6 +163,7 @@ const (
 	CIBA              = oauth.GrantCIBA
 	TokenExchange     = oauth.GrantTokenExchange
 	JWTBearer         = oauth.GrantJWTBearer
+	Password          = oauth.GrantPassword
 )
 
 // AddSecret gives the client one more secret. It is kept as a hash, unless the client

@@ -109,17 +109,22 @@ const shortestShared = 32
 // The grant types that concern more than the token endpoint.
 const (
 	grantImplicit = "implicit"
-	grantPassword = "password"
 	grantCIBA     = "urn:openid:params:grant-type:ciba"
 )
 
 // renewable are the grant types that a refresh token comes of.
-var renewable = []string{AuthorizationCode, DeviceCode, grantCIBA, grantPassword}
+var renewable = []string{AuthorizationCode, DeviceCode, grantCIBA, Password}
 
 // grants looks at what the client may ask tokens for, and where its answers go.
 func (all *conflicts) grants(c Client, d Demands) {
 	if i := slices.Index(c.GrantTypes, ClientCredentials); i >= 0 && c.Public {
 		all.item("grant_types", i, "client_credentials is not for a public client, which has none")
+	}
+	if i := slices.Index(c.GrantTypes, Password); i >= 0 && c.Public {
+		all.item("grant_types", i, "password is not for a public client: anybody could ask people for theirs in its name")
+	}
+	if i := slices.Index(c.GrantTypes, Password); i >= 0 && c.SelfRegistered {
+		all.item("grant_types", i, "password is for clients that an operator declares")
 	}
 	if i := slices.Index(c.GrantTypes, JWTBearer); i >= 0 && c.Public {
 		all.item("grant_types", i, "%s is not for a public client: whoever gets hold of an assertion could bring it in its name", JWTBearer)

@@ -77,8 +77,9 @@ func TestSettingsThatContradictEachOther(t *testing.T) {
 			c.Public, c.AuthMethod, c.GrantTypes = true, oauth.AuthNone, []string{AuthorizationCode, ClientCredentials}
 		}, "grant_types[1]"},
 		{"refresh tokens of nothing", Standard, func(c *Client) { c.GrantTypes = []string{RefreshToken} }, "grant_types[0]"},
-		{"passwords in OAuth 2.1", Standard, func(c *Client) { c.GrantTypes = append(slices.Clone(c.GrantTypes), grantPassword) }, "grant_types[2]"},
-		{"passwords with FAPI 1", FAPI1, func(c *Client) { c.GrantTypes = append(slices.Clone(c.GrantTypes), grantPassword) }, "grant_types[2]"},
+		{"passwords in OAuth 2.1", Standard, func(c *Client) { c.GrantTypes = append(slices.Clone(c.GrantTypes), Password) }, "grant_types[2]"},
+		{"passwords for a client that registers itself", OpenID, func(c *Client) { c.SelfRegistered = true; c.GrantTypes = append(slices.Clone(c.GrantTypes), Password) }, "grant_types[2]"},
+		{"passwords with FAPI 1", FAPI1, func(c *Client) { c.GrantTypes = append(slices.Clone(c.GrantTypes), Password) }, "grant_types[2]"},
 		{"the implicit grant in OAuth 2.1", Standard, func(c *Client) { c.GrantTypes = append(slices.Clone(c.GrantTypes), grantImplicit) }, "grant_types[2]"},
 		{"hybrid in OAuth 2.1", Standard, func(c *Client) { c.ResponseTypes = []oauth.ResponseType{"code id_token"} }, "response_types[0]"},
 		{"tokens in the address with FAPI 1", FAPI1, func(c *Client) { c.ResponseTypes = []oauth.ResponseType{"code id_token token"} }, "response_types[0]"},

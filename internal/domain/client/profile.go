@@ -56,7 +56,7 @@ var fapiMethods = []oauth.AuthMethod{oauth.AuthPrivateKeyJWT, oauth.AuthTLS, oau
 var profiles = map[Profile]Demands{
 	Standard: {
 		ResponseTypes: []oauth.ResponseType{oauth.ResponseTypeCode},
-		GrantTypes:    []string{grantImplicit, grantPassword},
+		GrantTypes:    []string{grantImplicit, Password},
 		AuthMethods: []oauth.AuthMethod{
 			oauth.AuthSecretBasic, oauth.AuthSecretPost, oauth.AuthSecretJWT, oauth.AuthPrivateKeyJWT,
 			oauth.AuthTLS, oauth.AuthSelfSignedTLS, oauth.AuthNone,
@@ -73,7 +73,7 @@ var profiles = map[Profile]Demands{
 	},
 	FAPI1: {
 		ResponseTypes: []oauth.ResponseType{oauth.ResponseTypeCode, oauth.ResponseTypeCodeIDToken},
-		GrantTypes:    []string{grantPassword},
+		GrantTypes:    []string{Password},
 		AuthMethods:   fapiMethods,
 		Algorithms:    fapiAlgorithms,
 		Signed:        true, Dated: true, JARM: true, Bound: true, Certificate: true,
@@ -81,7 +81,7 @@ var profiles = map[Profile]Demands{
 	},
 	FAPI2: {
 		ResponseTypes: []oauth.ResponseType{oauth.ResponseTypeCode},
-		GrantTypes:    []string{grantImplicit, grantPassword},
+		GrantTypes:    []string{grantImplicit, Password},
 		AuthMethods:   fapiMethods,
 		Algorithms:    fapiAlgorithms,
 		PKCE:          true, PAR: true, Dated: true, Bound: true,

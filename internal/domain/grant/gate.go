@@ -39,6 +39,7 @@ const (
 	ExchangeToken                      // the token endpoint exchanges somebody's token for another
 	TakeAssertion                      // the token endpoint takes another issuer's word for somebody
 	ExchangeForeign                    // the token endpoint exchanges another issuer's token
+	TakePassword                       // the token endpoint takes somebody's password
 	pathEnd
 )
 
@@ -47,7 +48,7 @@ var pathNames = [...]string{
 	"introspect a client's own token",
 	"administer", "administer by a client's own token", "approve a device", "redeem a device's code",
 	"approve a request by the back channel", "redeem a request by the back channel",
-	"issue tokens", "exchange a token", "take an assertion", "exchange another issuer's token",
+	"issue tokens", "exchange a token", "take an assertion", "exchange another issuer's token", "take a password",
 }
 
 // String returns the path's name, for traces.
@@ -78,9 +79,10 @@ var (
 	ofPerson   = everywhere &^ ofItself                    // somebody's account is concerned
 	ofClient   = ofPerson &^ on(OpenSession, ReuseSession) // … and a client gets something of it
 	vouched    = on(TakeAssertion, ExchangeForeign)        // another issuer speaks for the person
+	unasked    = vouched | on(TakePassword)                // nobody can be asked whether they allow it
 	afterCode  = on(RedeemCode, RedeemDevice, RedeemBackchannel, ExchangeToken, Refresh, Userinfo, Introspect, Administer)
 	answering  = on(IssueCode, IssueTokens) // the authorization endpoint
-	minting    = answering | vouched | on(RedeemCode, Refresh, ActForItself, ExchangeToken, ApproveDevice, RedeemDevice, ApproveBackchannel, RedeemBackchannel)
+	minting    = answering | vouched | on(RedeemCode, Refresh, ActForItself, ExchangeToken, ApproveDevice, RedeemDevice, ApproveBackchannel, RedeemBackchannel, TakePassword)
 	// What is begun in a session ends in it, even if what comes of it does not.
 	boundToSession = answering | on(ReuseSession, RedeemCode, ApproveDevice, RedeemDevice, ApproveBackchannel, RedeemBackchannel)
 	// These are of a browser. Of the others some are of nobody's: an authorization that
@@ -204,13 +206,13 @@ var checks = []check{
 	{AuthTooWeak, answering, func(c *Case) bool {
 		return len(c.Classes) > 0 && credential.Met(c.Authorization.Methods, c.Classes) == ""
 	}},
-	{ConsentMissing, answering | vouched | on(ApproveDevice, ApproveBackchannel), func(c *Case) bool {
+	{ConsentMissing, answering | unasked | on(ApproveDevice, ApproveBackchannel), func(c *Case) bool {
 		// Somebody else may have sent the code of a device: RFC 8628 section 5.4. And a
 		// request by the back channel nobody but its client has begun.
 		if !c.Client.Trusted && len(c.Authorization.Terms.Details) > 0 && !c.DetailsAllowed {
 			return true
 		}
-		if !c.Client.Trusted && vouched.has(c.Path) && len(c.Consent) == 0 {
+		if !c.Client.Trusted && unasked.has(c.Path) && len(c.Consent) == 0 {
 			return true // the person has never been asked, so that nothing is too much
 		}
 		return (!c.Client.Trusted || on(ApproveDevice, ApproveBackchannel).has(c.Path)) && len(c.Authorization.Scopes.Without(c.Consent)) > 0
@@ -235,6 +237,7 @@ var grantTypeOf = map[Path]string{
 	ExchangeToken:      client.TokenExchange,
 	TakeAssertion:      client.JWTBearer,
 	ExchangeForeign:    client.TokenExchange,
+	TakePassword:       client.Password,
 }
 
 // since is when what is presented came to be.

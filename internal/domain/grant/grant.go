@@ -142,6 +142,7 @@ type Opening struct {
 	NewUser  bool
 	Changed  bool            // user or identity differ from what is kept
 	Previous session.Session // of the same browser; its ID is empty if there is none
+	Family   Family          // of what is granted without a code; its zero value is none
 	Event    audit.Event
 }
 
@@ -162,9 +163,9 @@ type Store interface {
 	// same account is continued under its old ID with the new cookie; one of another
 	// account is ended.
 	OpenSession(ctx context.Context, p Permit, o Opening) (session.Session, error)
-	// KeepGrant keeps what comes of another issuer's word: the account and the identity of
-	// an opening as far as they have changed, the permitted authorization, and that the
-	// token which said so has come; all of it, or nothing. It returns a fault of kind
+	// KeepGrant keeps what comes of another issuer's word, or of a password: the account and
+	// the identity of an opening as far as they have changed, the permitted authorization
+	// with its family, and that the token which said so has come; all of it, or nothing. It returns a fault of kind
 	// Conflict if the token has come before, or the identity leads to another account
 	// since it was resolved.
 	KeepGrant(ctx context.Context, p Permit, o Opening, by Token, steps []audit.Step) error

@@ -42,7 +42,7 @@ type Mint struct {
 // permit entitles to. The profile is nil when a client acts for itself.
 func (m *Mint) Tokens(p grant.Permit, c client.Client, profile *user.Profile, now time.Time) (oauth.TokenResponse, error) {
 	a, err := p.For(grant.RedeemCode, grant.RedeemDevice, grant.RedeemBackchannel, grant.ExchangeToken,
-		grant.TakeAssertion, grant.ExchangeForeign, grant.Refresh, grant.ActForItself)
+		grant.TakeAssertion, grant.ExchangeForeign, grant.TakePassword, grant.Refresh, grant.ActForItself)
 	if err != nil {
 		return oauth.TokenResponse{}, err
 	}

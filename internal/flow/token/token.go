@@ -171,6 +171,7 @@ func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, a *asked) err
 	if req.Binding, use, err = h.bind(w, r, c); err != nil {
 		return err
 	}
+	req.From = httpx.Addr(r)
 	// Whoever has proven nothing else shows a grant first, and has nothing kept without one.
 	if !c.Public {
 		if err := use(r.Context()); err != nil {

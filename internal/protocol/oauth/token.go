@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"net/url"
 
 	"dex/internal/base/secret"
@@ -15,6 +16,7 @@ const (
 	GrantAuthorizationCode = "authorization_code"
 	GrantRefreshToken      = "refresh_token"
 	GrantClientCredentials = "client_credentials"
+	GrantPassword          = "password"                                     // RFC 6749, section 4.3
 	GrantImplicit          = "implicit"                                     // at the authorization endpoint: RFC 6749, section 4.2
 	GrantDeviceCode        = "urn:ietf:params:oauth:grant-type:device_code" // RFC 8628, section 3.4
 	GrantJWTBearer         = "urn:ietf:params:oauth:grant-type:jwt-bearer"  // RFC 7523, section 2.1
@@ -32,6 +34,8 @@ type TokenRequest struct {
 	AuthReqID    secret.Value
 	Assertion    secret.Value // another issuer's word for somebody
 	Exchange     Exchange
+	Username     string
+	Password     secret.Value
 	Scopes       Scopes
 	Resources    []string // that the access token shall be for, RFC 8707
 	Details      Details  // that the access token shall have, RFC 9396
@@ -39,6 +43,8 @@ type TokenRequest struct {
 	// Binding is the keys that the sender has proven to hold. It is not read from the
 	// parameters: the endpoint sets it.
 	Binding Binding
+	// From is where the request came from. The endpoint sets it.
+	From netip.Addr
 }
 
 // ParseTokenRequest reads a token request (RFC 6749, sections 4.1.3, 4.4.2 and 6).
@@ -53,6 +59,8 @@ func ParseTokenRequest(body url.Values) (TokenRequest, error) {
 		RefreshToken: secret.Value(f.one("refresh_token", MaxSecret)),
 		DeviceCode:   deviceCode(f),
 		AuthReqID:    authReqID(f),
+		Username:     f.one("username", MaxValue),
+		Password:     secret.Value(f.one("password", MaxSecret)),
 		Scopes:       f.scopes(),
 		Resources:    f.resources(),
 		Details:      f.details(),
@@ -73,6 +81,10 @@ func ParseTokenRequest(body url.Values) (TokenRequest, error) {
 		if r.Assertion = secret.Value(f.one("assertion", MaxToken)); r.Assertion == "" {
 			f.missing("assertion")
 		}
+	case r.GrantType == GrantPassword && r.Username == "":
+		f.missing("username")
+	case r.GrantType == GrantPassword && r.Password == "":
+		f.missing("password")
 	case r.GrantType == GrantTokenExchange:
 		e, err := ParseExchange(body)
 		r.Exchange = take(f, e, err)

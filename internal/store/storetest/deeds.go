@@ -181,6 +181,10 @@ var deeds = []deed{
 			return w.KeepCode(ctx, permit, i.code, []audit.Step{{What: "code"}}, w.now())
 		}
 	}},
+	{"KeepGrant with a family", func(w *world, n string) func(context.Context) error {
+		permit, o := w.byPassword(n, oauth.ScopeOffline)
+		return func(ctx context.Context) error { return w.KeepGrant(ctx, permit, o, grant.Token{}, nil) }
+	}},
 	{"Redeem", func(w *world, n string) func(context.Context) error {
 		_, s := w.login(n)
 		i := w.issue(s, oauth.ScopeOffline)

@@ -214,7 +214,7 @@ func Permit(t testing.TB, path grant.Path, a grant.Authorization) grant.Permit {
 	now := a.IssuedAt
 	c := appClient()
 	c.ID, c.Trusted, c.Scopes = a.ClientID, true, a.Scopes
-	c.GrantTypes = append(c.GrantTypes, client.DeviceCode, client.CIBA, client.JWTBearer, client.TokenExchange, client.Implicit)
+	c.GrantTypes = append(c.GrantTypes, client.DeviceCode, client.CIBA, client.JWTBearer, client.TokenExchange, client.Implicit, client.Password)
 	c.ResponseTypes = oauth.ResponseTypes()
 	c.Resources, c.DetailsTypes = a.Terms.Resources, []string{"payment"}
 	if c.ID == "" {
@@ -265,6 +265,19 @@ func (w *world) login(subject string) (grant.Opening, session.Session) {
 	s, err := w.keep(o)
 	w.ok(err)
 	return o, s
+}
+
+// byPassword is the grant of somebody known, who has said their password.
+func (w *world) byPassword(subject string, scopes ...string) (grant.Permit, grant.Opening) {
+	w.Helper()
+	o, s := w.login(subject)
+	a := w.unissued(s, scopes...).Authorization
+	a.SessionID, o.NewUser, o.Changed = "", false, false
+	if a.Offline() {
+		o.Family = w.family()
+		o.Family.Generation, o.Family.RotatedAt = 1, w.now()
+	}
+	return Permit(w, grant.TakePassword, a), o
 }
 
 // vouched is the grant of somebody new, by another issuer's word, and what it rests on.

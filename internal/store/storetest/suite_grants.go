@@ -14,6 +14,21 @@ import (
 )
 
 var codePromises = []promise{
+	{"a grant that began with a password counts at once, with what can be refreshed, and is kept once", func(t *testing.T, w *world) {
+		for subject, scopes := range map[string][]string{"zoe": {oauth.ScopeOffline}, "ann": nil} {
+			permit, o := w.byPassword(subject, scopes...)
+			w.ok(w.KeepGrant(w.ctx, permit, o, grant.Token{}, nil))
+			a, err := permit.For(grant.TakePassword)
+			w.ok(err)
+			got, err := w.Grant(w.ctx, a.ID, "")
+			w.ok(err)
+			alike(w, "family", got.Family, o.Family)
+			same(w, "account", got.Authorization.UserID, o.User.ID)
+			if err := w.KeepGrant(w.ctx, permit, o, grant.Token{}, nil); err == nil {
+				t.Error("one grant was kept twice")
+			}
+		}
+	}},
 	{"a code is exchanged for what it was issued for, with all that the gate asks", func(_ *testing.T, w *world) {
 		o, s := w.login("zoe")
 		i := w.issue(s, "email", oauth.ScopeOffline)
