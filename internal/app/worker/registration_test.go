@@ -13,12 +13,14 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"dex/internal/app/workertest"
 	"dex/internal/base/route"
 	"dex/internal/base/secret"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/client"
+	"dex/internal/domain/credential"
 	"dex/internal/protocol/oauth"
 )
 
@@ -303,4 +305,25 @@ func TestASectorThatDoesNotListTheRedirectURIIsRefused(t *testing.T) {
 			t.Errorf("%s: %d %s", listed, a.Status, a.Body)
 		}
 	}
+}
+
+// One network does not take all the places that there are: it may register many clients,
+// and then waits. Others do not wait for it, and who is invited waits for nobody.
+func TestANetworkThatRegistersVeryManyClientsWaits(t *testing.T) {
+	s := workertest.Start(t, workertest.Options{Config: open})
+	key := secret.Value("newcomers\x00" + "127.0.0.0/24").Hash()
+	buckets := []credential.Bucket{{Kind: credential.Newcomers, Key: key}}
+	registeredOf(t, say(t, s, http.MethodPost, route.Register, simple), http.StatusCreated)
+	for range 200 {
+		if err := s.Tenant.RecordFailure(t.Context(), buckets, s.Clock.Now()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := say(t, s, http.MethodPost, route.Register, simple)
+	isError(t, a, 503, oauth.TemporarilyUnavailable)
+	if a.Header.Get("Retry-After") == "" {
+		t.Error("it does not say when to come back")
+	}
+	s.Clock.Advance(2 * time.Minute)
+	registeredOf(t, say(t, s, http.MethodPost, route.Register, simple), http.StatusCreated)
 }

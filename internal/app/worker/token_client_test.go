@@ -158,7 +158,7 @@ func TestAClientGetsWhatItIsRegisteredFor(t *testing.T) {
 	})
 	t.Run("1.C 45 a grant type that does not exist here", func(t *testing.T) {
 		for _, grantType := range []string{
-			"password", "implicit", "urn:ietf:params:oauth:grant-type:jwt-bearer",
+			"password", "implicit",
 			"urn:ietf:params:oauth:grant-type:saml2-bearer",
 			"CLIENT_CREDENTIALS", "client_credentials ", "client_credentials,password", "nonsense",
 		} {

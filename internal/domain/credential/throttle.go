@@ -30,6 +30,9 @@ const (
 	Everywhere
 	// Network counts failures from one network, whatever the account.
 	Network
+	// Newcomers counts the applications that one network has registered without being
+	// invited, which are no failures, and yet not for anybody to have without an end.
+	Newcomers
 )
 
 // EverywhereSpan is for how long failures are counted in one bucket of the kind
@@ -59,6 +62,7 @@ var paces = map[BucketKind]pace{
 	Account:     {free: 5, longest: time.Minute, forget: time.Hour},
 	Everywhere:  {free: 200, longest: time.Minute, forget: EverywhereSpan},
 	Network:     {free: 100, longest: 10 * time.Second, forget: 10 * time.Minute},
+	Newcomers:   {free: 200, longest: time.Minute, forget: 10 * time.Minute},
 }
 
 // Wait returns how long an attempt has to wait, zero if it may go on. It slows

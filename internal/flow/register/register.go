@@ -8,6 +8,7 @@
 package register
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"dex/internal/base/clock"
 	"dex/internal/base/fault"
@@ -23,6 +25,7 @@ import (
 	"dex/internal/base/secret"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/client"
+	"dex/internal/domain/credential"
 	"dex/internal/domain/tenant"
 	"dex/internal/protocol/jose"
 	"dex/internal/protocol/oauth"
@@ -33,6 +36,9 @@ type Store interface {
 	client.Enrolments
 	client.Registry
 	tenant.Store
+	// Candidate and RecordFailure are those of [credential.Store].
+	Candidate(ctx context.Context, name string, buckets []credential.Bucket) (credential.Candidate, error)
+	RecordFailure(ctx context.Context, buckets []credential.Bucket, now time.Time) error
 }
 
 // Handler serves the registration endpoint, and that of each client's registration.
@@ -69,6 +75,12 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	now := h.Clock.Now()
+	if initial == nil {
+		if err := h.wait(r, now); err != nil {
+			return err
+		}
+	}
 	said, err := readBody(w, r)
 	if err != nil {
 		return err
@@ -81,7 +93,6 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request) error {
 	if c.Name == "" {
 		c.Name = c.ID
 	}
-	now := h.Clock.Now()
 	made, token := client.Registered{Client: c}, secret.New(secret.EnrolPrefix)
 	var shown secret.Value
 	if c.AuthMethod.BySecret() {
@@ -94,7 +105,32 @@ func (h *Handler) create(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if initial == nil {
+		if err := h.Store.RecordFailure(r.Context(), newcomers(r), now); err != nil {
+			httpx.LogError(r.Context(), err) // the client is there, and has to be told its secret
+		}
+	}
 	return h.tell(w, http.StatusCreated, made, shown, token)
+}
+
+// newcomers is where the uninvited clients of a network are counted.
+func newcomers(r *http.Request) []credential.Bucket {
+	network := httpx.Network(httpx.Addr(r)).String()
+	return []credential.Bucket{{Kind: credential.Newcomers, Key: secret.Value("newcomers\x00" + network).Hash()}}
+}
+
+// wait returns an error if a network has registered so many clients that it has to wait.
+// One network shall not take all the places that there are.
+func (h *Handler) wait(r *http.Request, now time.Time) error {
+	buckets := newcomers(r)
+	states, err := h.Store.Candidate(r.Context(), "", buckets) // nobody's, for the count alone
+	if err != nil {
+		return err
+	}
+	if wait := states.Throttle[0].Wait(credential.Newcomers, now); wait > 0 {
+		return &fault.Error{Kind: fault.Throttled, Message: "Too many clients have been registered from here just now.", RetryAfter: wait}
+	}
+	return nil
 }
 
 func most(r tenant.Registration) int {
