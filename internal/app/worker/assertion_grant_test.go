@@ -240,3 +240,48 @@ func TestATokenOfAnotherIssuerIsExchanged(t *testing.T) {
 		}
 	}
 }
+
+// draft-ietf-oauth-identity-assertion-authz-grant, section 4.4: dex as the resource's
+// authorization server.
+func TestAnIdentityAssertionIsForOneClientAndWhatItSays(t *testing.T) {
+	s := vouchersServer(t)
+	jag := func(instead map[string]any) string {
+		all := map[string]any{"client_id": "brings", "scope": "read"}
+		for name, value := range instead {
+			all[name] = value
+		}
+		return ciWord(t, s, jose.TypeIDJAG, all)
+	}
+	got := bring(t, s, "brings", jag(map[string]any{"scope": "openid read profile unknown", "resource": "https://api.example.com"}))
+	if got.Status != http.StatusOK || got.Scope != "read profile" || got.RefreshToken != "" || got.IDToken != "" || audienceOf(t, got) != "[https://api.example.com]" && audienceOf(t, got) != "https://api.example.com" {
+		t.Fatalf("%d %s %s: %+v", got.Status, got.Error, got.Description, got)
+	}
+	if got := bring(t, s, "begs", jag(map[string]any{"client_id": "begs"})); got.Status != http.StatusOK || got.Scope != "read" {
+		t.Errorf("of an issuer that allows it in the place of the person: %d %s", got.Status, got.Error)
+	}
+	once := jag(nil)
+	if got := bring(t, s, "brings", once, "scope", "read"); got.Status != http.StatusOK {
+		t.Errorf("%d %s", got.Status, got.Error)
+	}
+	for _, tt := range []struct {
+		name, client, assertion string
+		pairs                   []string
+		code                    string
+	}{
+		{"one that has come before", "brings", once, nil, "invalid_grant"},
+		{"one for another client", "begs", jag(nil), nil, "invalid_grant"},
+		{"one for no client", "brings", jag(map[string]any{"client_id": nil}), nil, "invalid_grant"},
+		{"one for the token endpoint", "lax", jag(map[string]any{"client_id": "lax", "aud": s.URL + "/token"}), nil, "invalid_grant"},
+		{"one for several", "brings", jag(map[string]any{"aud": []string{s.URL, s.URL}}), nil, "invalid_grant"},
+		{"one of an issuer whose identity assertions are not taken", "brings", jag(map[string]any{"iss": "https://strict.example.com"}), nil, "invalid_grant"},
+		{"without scopes, to a client to which nobody has allowed anything", "begs", jag(map[string]any{"client_id": "begs", "scope": nil}), nil, "invalid_grant"},
+		{"for more than it says", "brings", jag(nil), []string{"scope", "read write"}, "invalid_scope"},
+		{"for a resource that it does not name", "brings", jag(map[string]any{"resource": s.URL}), []string{"resource", "https://api.example.com"}, "invalid_target"},
+		{"for a resource that is not the client's", "brings", jag(map[string]any{"resource": "https://elsewhere.example.com"}), nil, "invalid_target"},
+	} {
+		got := bring(t, s, tt.client, tt.assertion, tt.pairs...)
+		if got.Status != http.StatusBadRequest || got.Error != tt.code {
+			t.Errorf("1.H 101: %s: %d %s %s", tt.name, got.Status, got.Error, got.Description)
+		}
+	}
+}

@@ -15,6 +15,7 @@ const exchange = "urn:ietf:params:oauth:grant-type:token-exchange"
 // exchangers are services that act for people by the tokens that they are sent: the first
 // is what applications ask tokens for, and asks the second, which asks the third, and so on.
 const exchangers = `- {id: front, name: Front, secret: front-secret, redirect_uris: ["https://front.example.com/cb"], trusted: true, scopes: [openid, profile, offline_access, read, write]}
+- {id: self, name: Self, secret: self-secret, redirect_uris: ["https://self.example.com/cb"], trusted: true, grant_types: [authorization_code, refresh_token, "` + exchange + `"], scopes: [openid, offline_access, read, write]}
 - {id: orders, name: Orders, secret: orders-secret, trusted_peers: [front], grant_types: ["` + exchange + `", client_credentials], scopes: [read, write], resources: ["https://stock.example.com"]}
 - {id: stock, name: Stock, secret: stock-secret, trusted_peers: [orders, front], grant_types: ["` + exchange + `"], scopes: [read]}
 - {id: bills, name: Bills, secret: bills-secret, trusted_peers: [stock, orders], grant_types: ["` + exchange + `"], scopes: [read]}
@@ -136,5 +137,59 @@ func TestWhatCannotBeExchangedIsRefused(t *testing.T) {
 	must(t, s.Tenant.DisableUser(t.Context(), workertest.Claims(t, front.AccessToken)["sub"].(string), audit.By{At: s.Clock.Now()}))
 	if got := exchangeAs(t, s, "orders", front.AccessToken); got.Error != "invalid_request" {
 		t.Errorf("1.H 100: of a disabled account: %d %s", got.Status, got.Error)
+	}
+}
+
+func TestOurIDTokensAndRefreshTokensAreExchanged(t *testing.T) {
+	s := workertest.Start(t, workertest.Options{Clients: exchangers})
+	const refresh = "urn:ietf:params:oauth:token-type:refresh_token"
+	front := frontToken(t, s)
+	got := exchangeAs(t, s, "orders", front.IDToken, "subject_token_type", idToken, "scope", "read")
+	claims := workertest.Claims(t, got.AccessToken)
+	if act, _ := claims["act"].(map[string]any); got.Status != http.StatusOK || act["sub"] != "orders" || claims["sub"] != workertest.Claims(t, front.IDToken)["sub"] || got.ExpiresIn > 600 {
+		t.Fatalf("an ID token: %d %s %s: %v", got.Status, got.Error, got.Description, claims)
+	}
+	self := s.Client(t, "self")
+	own := self.Obtain("scope", "openid offline_access read write")
+	exchanged := exchangeAs(t, s, "self", own.RefreshToken, "subject_token_type", refresh, "scope", "read")
+	if claims := workertest.Claims(t, exchanged.AccessToken); exchanged.Status != http.StatusOK || claims["act"] != nil || exchanged.RefreshToken != "" || exchanged.Scope != "read" {
+		t.Fatalf("a refresh token: %d %s: %v", exchanged.Status, exchanged.Error, claims)
+	}
+	if got := exchangeAs(t, s, "self", own.IDToken, "subject_token_type", idToken, "actor_token", own.IDToken, "actor_token_type", idToken); got.Status != http.StatusOK {
+		t.Errorf("an ID token of its own: %d %s", got.Status, got.Error)
+	}
+	next := self.Refresh(own.RefreshToken) // which the exchange has not spent
+	if next.Status != http.StatusOK {
+		t.Fatalf("refresh: %d %s", next.Status, next.Error)
+	}
+	for _, tt := range []struct {
+		name, client, token, of string
+		pairs                   []string
+	}{
+		{"an ID token that is for others", "bills", front.IDToken, idToken, nil},
+		{"another client's refresh token", "orders", front.RefreshToken, refresh, nil},
+		{"a refresh token that is replaced", "self", own.RefreshToken, refresh, nil},
+		{"an access token for an ID token", "orders", front.AccessToken, idToken, nil},
+		{"an access token for a refresh token", "orders", front.AccessToken, refresh, nil},
+		{"an ID token with another signature", "orders", front.IDToken[:len(front.IDToken)-6] + "AAAAAA", idToken, nil},
+		{"a refresh token for an actor's", "self", own.IDToken, idToken, []string{"actor_token", next.RefreshToken, "actor_token_type", refresh}},
+	} {
+		if got := exchangeAs(t, s, tt.client, tt.token, append([]string{"subject_token_type", tt.of}, tt.pairs...)...); got.Status != http.StatusBadRequest || got.Error != "invalid_request" {
+			t.Errorf("1.H 100: %s: %d %s", tt.name, got.Status, got.Error)
+		}
+	}
+	// What they belong to ends what came of them.
+	self.Revoke(next.RefreshToken)
+	s.Client(t, "front").Revoke(front.RefreshToken)
+	if self.Active(exchanged.AccessToken) || s.Client(t, "orders").Active(got.AccessToken) {
+		t.Error("1.H 100: when the grant is revoked what was exchanged still counts")
+	}
+	if got := exchangeAs(t, s, "orders", front.IDToken, "subject_token_type", idToken); got.Error != "invalid_request" {
+		t.Errorf("1.H 100: an ID token of a revoked grant: %d %s", got.Status, got.Error)
+	}
+	old := frontToken(t, s)
+	s.Advance(t, 11*time.Minute)
+	if got := exchangeAs(t, s, "orders", old.IDToken, "subject_token_type", idToken); got.Error != "invalid_request" {
+		t.Errorf("1.H 100: an ID token that has expired: %d %s", got.Status, got.Error)
 	}
 }

@@ -175,6 +175,9 @@ func (m *Mint) idClaims(a grant.Authorization, c client.Client, p user.Profile, 
 	if a.SessionID != "" { // else nobody's browser took part
 		claims["sid"] = session.SID(a.SessionID, c.ID)
 	}
+	if c.May(client.TokenExchange) || len(a.Audience) > 0 {
+		claims.text("gid", a.ID) // so that whoever exchanges it gets what lives as long
+	}
 	if len(a.Audience) > 0 {
 		claims["aud"] = slices.Compact(append([]string{c.ID}, a.Audience...))
 		claims["azp"] = c.ID

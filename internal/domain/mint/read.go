@@ -3,6 +3,7 @@ package mint
 import (
 	"crypto"
 	"encoding/base64"
+	"errors"
 	"strings"
 	"time"
 
@@ -116,6 +117,19 @@ type IDHint struct {
 	jose.Claims
 	AuthorizedParty string `json:"azp,omitempty"`
 	SessionID       string `json:"sid,omitempty"`
+	GrantID         string `json:"gid,omitempty"`
+}
+
+// IDToken returns what an ID token of ours says that has not expired and can be exchanged,
+// as far as it says what an access token does. What was granted it does not say.
+func (r Reader) IDToken(token string, now time.Time) (AccessClaims, error) {
+	_, hint, ok := ReadIDTokenHint(token, r.Issuer, r.Find)
+	if !ok || hint.GrantID == "" || len(hint.Audience) == 0 {
+		return AccessClaims{}, errors.New("it is no ID token of ours that could be exchanged")
+	}
+	claims := AccessClaims{Claims: hint.Claims, ClientID: hint.Client(), GrantID: hint.GrantID}
+	claims.ID = ""
+	return claims, claims.Validate(now, r.Issuer, hint.Audience[0], 0)
 }
 
 // Client returns the client that the ID token was issued to.

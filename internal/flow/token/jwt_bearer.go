@@ -8,6 +8,7 @@ import (
 	"dex/internal/connector"
 	"dex/internal/domain/client"
 	"dex/internal/domain/grant"
+	"dex/internal/protocol/jose"
 	"dex/internal/protocol/oauth"
 )
 
@@ -27,7 +28,11 @@ func (g JWTBearer) Redeem(ctx context.Context, c client.Client, req oauth.TokenR
 	if len(req.Scopes.Intersect(notExchanged)) > 0 {
 		return Entitlement{}, oauth.Errorf(oauth.InvalidScope, "An assertion is no login, and nothing renews what comes of it.")
 	}
-	w, err := g.Vouching.read(ctx, c, connector.Assertions, string(req.Assertion))
+	kind := connector.Assertions
+	if jose.OfType(string(req.Assertion), jose.TypeIDJAG) {
+		kind = connector.IDJAGs
+	}
+	w, err := g.Vouching.read(ctx, c, kind, string(req.Assertion))
 	if err != nil {
 		return Entitlement{}, toldOfAssertion(err)
 	}
@@ -38,11 +43,42 @@ func (g JWTBearer) Redeem(ctx context.Context, c client.Client, req oauth.TokenR
 	if req.ScopesGiven {
 		want.scopes = req.Scopes
 	}
+	if kind == connector.IDJAGs {
+		if err := g.within(c, w, &want); err != nil {
+			return Entitlement{}, err
+		}
+	}
 	if crowd(w.Actor) {
 		return Entitlement{}, invalidGrant(errCrowd)
 	}
 	e, err := g.Vouching.open(ctx, c, w, want)
 	return e, toldOfAssertion(err)
+}
+
+// within holds a wish to what an identity assertion grant is for: one client, some scopes
+// and some resources. The issuer has the say in it, in the place of the person: nobody is
+// asked. Section 4.4 of draft-ietf-oauth-identity-assertion-authz-grant.
+func (g JWTBearer) within(c client.Client, w word, want *wish) error {
+	if w.ClientID != c.ID {
+		return invalidGrant(errors.New("the assertion is for another client"))
+	}
+	granted, err := oauth.ParseScopes(w.Scope)
+	if err != nil {
+		return invalidGrant(err)
+	}
+	if granted = granted.Without(notExchanged); len(want.scopes.Without(granted)) > 0 && w.Scope != "" {
+		return oauth.Errorf(oauth.InvalidScope, "The assertion is for fewer scopes.")
+	}
+	if want.scopes == nil && w.Scope != "" {
+		want.scopes = append(oauth.Scopes{}, granted.Intersect(c.Scopes)...)
+	}
+	for _, resource := range w.Resources {
+		if !c.MayReach(resource, g.Vouching.Issuer) {
+			return oauth.Errorf(oauth.InvalidTarget, "The client may not ask for tokens for the resource of the assertion.")
+		}
+	}
+	want.consent, want.resources = granted, w.Resources
+	return nil
 }
 
 // holds reports whether whoever brings a token holds the key that it is bound to.

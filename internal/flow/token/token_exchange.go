@@ -8,10 +8,12 @@ import (
 
 	"dex/internal/base/clock"
 	"dex/internal/base/fault"
+	"dex/internal/base/secret"
 	"dex/internal/connector"
 	"dex/internal/domain/client"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/mint"
+	"dex/internal/protocol/jose"
 	"dex/internal/protocol/oauth"
 )
 
@@ -27,6 +29,7 @@ type TokenExchange struct {
 	Grants  grant.Store
 	Desk    grant.Desk
 	Access  mint.Reader
+	Refresh mint.RefreshTokens
 	Clock   clock.Clock
 	// Vouching takes the tokens of other issuers.
 	Vouching Vouching
@@ -142,13 +145,16 @@ func toldOfForeign(role string, err error) error {
 // read returns what a token says that a client exchanges: one of ours that counts now,
 // and that was given to the client, or is meant for it.
 func (g TokenExchange) read(ctx context.Context, c client.Client, role, token, of string) (mint.AccessClaims, error) {
-	if of != oauth.TokenTypeAccessToken && of != oauth.TokenTypeJWT {
-		return mint.AccessClaims{}, oauth.Errorf(oauth.InvalidRequest, "A token of this %s_token_type is not taken.", role)
-	}
-	claims, err := g.Access.Read(token, g.Clock.Now())
-	if err != nil {
+	claims, err := g.open(ctx, token, of)
+	switch {
+	case errors.Is(err, errKind):
+		return claims, oauth.Errorf(oauth.InvalidRequest, "A token of this %s_token_type is not taken.", role)
+	case fault.Is(err, fault.Unavailable):
+		return claims, err
+	case err != nil:
 		return claims, unacceptable(role, err)
 	}
+	// A refresh token is for its client and no other, which has not been told of it.
 	if claims.ClientID != c.ID && !slices.Contains(claims.Audience, c.ID) {
 		return claims, unacceptable(role, errors.New("it is for others"))
 	}
@@ -157,6 +163,39 @@ func (g TokenExchange) read(ctx context.Context, c client.Client, role, token, o
 		err = unacceptable(role, errors.New("it counts no more"))
 	}
 	return claims, err
+}
+
+var errKind = errors.New("tokens of this kind are not exchanged")
+
+// open returns what a token of ours says. ID tokens and refresh tokens stand for all that
+// their grant has.
+func (g TokenExchange) open(ctx context.Context, token, of string) (claims mint.AccessClaims, err error) {
+	now := g.Clock.Now()
+	switch of {
+	case oauth.TokenTypeAccessToken, oauth.TokenTypeJWT:
+		return g.Access.Read(token, now)
+	case oauth.TokenTypeIDToken:
+		if claims, err = g.Access.IDToken(token, now); err != nil {
+			return claims, err
+		}
+		known, err := g.Grants.Grant(ctx, claims.GrantID, "")
+		claims.Scope = known.Authorization.Scopes.String()
+		return claims, err
+	case oauth.TokenTypeRefresh:
+		t, ok := g.Refresh.Read(secret.Value(token))
+		if !ok {
+			return claims, errors.New("this is no refresh token of ours")
+		}
+		known, err := g.Grants.Grant(ctx, t.GrantID, "")
+		if err == nil && known.Family.Present(t.Generation, 0, now) != grant.Rotate {
+			err = errors.New("it is not the newest of its family")
+		}
+		claims.ClientID, claims.GrantID, claims.Scope = known.Authorization.ClientID, t.GrantID, known.Authorization.Scopes.String()
+		claims.Expiry = jose.DateOf(known.Family.IdleUntil)
+		return claims, err
+	default:
+		return claims, errKind
+	}
 }
 
 // unacceptable is what a client hears of a token that does not hold, whatever the reason:
@@ -213,6 +252,9 @@ func (g TokenExchange) readActor(ctx context.Context, c client.Client, req oauth
 	if g.foreign(e.Actor, e.ActorType) {
 		w, err := g.readForeign(ctx, c, "actor", e.Actor, req.Binding)
 		return grant.Actor{Subject: w.Subject, Issuer: w.Issuer}, err
+	}
+	if e.ActorType == oauth.TokenTypeRefresh {
+		return grant.Actor{}, oauth.Errorf(oauth.InvalidRequest, "A token of this actor_token_type is not taken.")
 	}
 	claims, err := g.read(ctx, c, "actor", e.Actor, e.ActorType)
 	return grant.Actor{Subject: claims.Subject}, err

@@ -245,6 +245,13 @@ var sextets = func() (t [256]byte) {
 	return t
 }()
 
+// OfType reports whether a token says that it is of a type: it serves to tell what to
+// verify it as, and says nothing of who signed it.
+func OfType(token, typ string) bool {
+	h, _, err := split(token)
+	return err == nil && sameType(h.Type, typ)
+}
+
 // NamedKey returns the id of the key that a token names, or nothing: it serves to find
 // keys, and says nothing of who signed the token.
 func NamedKey(token string) string {

@@ -14,6 +14,7 @@ const GrantTokenExchange = "urn:ietf:params:oauth:grant-type:token-exchange"
 // The types of tokens that are exchanged (RFC 8693, section 3).
 const (
 	TokenTypeAccessToken = "urn:ietf:params:oauth:token-type:access_token"
+	TokenTypeRefresh     = "urn:ietf:params:oauth:token-type:refresh_token"
 	TokenTypeIDToken     = "urn:ietf:params:oauth:token-type:id_token"
 	TokenTypeJWT         = "urn:ietf:params:oauth:token-type:jwt"
 )
