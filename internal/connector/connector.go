@@ -19,6 +19,7 @@ import (
 
 	"dex/internal/base/clock"
 	"dex/internal/domain/credential"
+	"dex/internal/domain/session"
 	"dex/internal/domain/user"
 )
 
@@ -53,6 +54,9 @@ type Step struct {
 	AuthTime time.Time
 	// Upstream is kept with the session, for [Ender]. It is a secret.
 	Upstream []byte
+	// Session is what the other side calls its session, for [Listener]; empty if it does
+	// not say.
+	Session string
 	// Said is what came of this step, in outline, for the trace: never a secret, nor
 	// what the person typed.
 	Said string
@@ -129,6 +133,16 @@ type Refresher interface {
 // answer is where to send the browser; it is empty if there is nothing to end.
 type Ender interface {
 	EndURL(ctx context.Context, upstream []byte, returnTo, state string) (string, error)
+}
+
+// Listener is implemented by a connector that hears of it when somebody has signed out at
+// the other side. Each returns an error that wraps [ErrRefused] if what it was told is not
+// to be believed.
+type Listener interface {
+	// Told reads what the other side sends us by itself.
+	Told(ctx context.Context, form url.Values) (session.Notice, error)
+	// Shown reads what a browser brings that is on a page of the other side.
+	Shown(ctx context.Context, query url.Values) (session.Notice, error)
 }
 
 // KeyHolder is implemented by a connector that proves who we are to the other side by

@@ -134,7 +134,7 @@ func (t *Tenant) placeSession(ctx context.Context, tx hand, o grant.Opening) (se
 		if err != nil || continued {
 			return s, err
 		}
-		if _, err := t.endSession(ctx, tx, o.Previous.ID, time.Time{}, o.Event.At); err != nil {
+		if _, err := t.endSession(ctx, tx, audit.Event{At: o.Event.At, SessionID: o.Previous.ID}, time.Time{}); err != nil {
 			return session.Session{}, err
 		}
 	}
@@ -143,12 +143,12 @@ func (t *Tenant) placeSession(ctx context.Context, tx hand, o grant.Opening) (se
 	// disables it right now is stopped by the account's epoch.
 	n, err := tx.exec(ctx, `
 		INSERT INTO sessions (tenant_id, id, cookie, user_id, connector_id, subject, methods, auth_time,
-			user_agent, remote_addr, created_at, idle_until, expires_at, ends_at, upstream)
-		SELECT $1, $3, $4, $2, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15
+			user_agent, remote_addr, created_at, idle_until, expires_at, ends_at, upstream, upstream_id)
+		SELECT $1, $3, $4, $2, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16
 		FROM users WHERE tenant_id = $1 AND id = $2 AND NOT disabled`,
 		t.id, s.UserID, s.ID, s.Cookie, s.ConnectorID, s.Subject, document{s.Methods}, instant(s.AuthTime),
 		s.UserAgent, s.RemoteAddr, instant(s.CreatedAt), instant(s.IdleUntil), instant(s.ExpiresAt),
-		instant(earlier(s.IdleUntil, s.ExpiresAt)), t.seal(s.Upstream, "sessions", "upstream", s.ID))
+		instant(earlier(s.IdleUntil, s.ExpiresAt)), t.seal(s.Upstream, "sessions", "upstream", s.ID), orNoHash(s.UpstreamID))
 	return s, mustChange(n, err, fault.New(fault.Denied, "This account is disabled."))
 }
 
@@ -161,14 +161,14 @@ func (t *Tenant) continueSession(ctx context.Context, tx hand, o grant.Opening) 
 	err := tx.change(ctx, `
 		UPDATE sessions SET cookie = $4, connector_id = $5, subject = $6, methods = $7, auth_time = $8,
 			user_agent = $9, remote_addr = $10, idle_until = $11, expires_at = $12, ends_at = $13, upstream = $14,
-			created_at = $16
+			created_at = $16, upstream_id = $17
 		WHERE tenant_id = $1 AND id = $2 AND user_id = $3 AND ends_at > $15
 			AND EXISTS (SELECT 1 FROM users WHERE users.tenant_id = $1 AND users.id = $3 AND NOT users.disabled)
 		RETURNING created_at`,
 		t.id, s.ID, s.UserID, s.Cookie, s.ConnectorID, s.Subject, document{s.Methods}, instant(s.AuthTime),
 		s.UserAgent, s.RemoteAddr, instant(s.IdleUntil), instant(s.ExpiresAt),
 		instant(earlier(s.IdleUntil, s.ExpiresAt)), t.seal(s.Upstream, "sessions", "upstream", s.ID), instant(o.Event.At),
-		instant(s.CreatedAt),
+		instant(s.CreatedAt), orNoHash(s.UpstreamID),
 	).Scan((*instant)(&created))
 	if isNone(err) {
 		return session.Session{}, false, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 
@@ -97,7 +98,7 @@ func (t *Tenant) TouchSession(ctx context.Context, id string, idleUntil time.Tim
 func (t *Tenant) EndSession(ctx context.Context, id string, until, now time.Time) (session.Ended, error) {
 	var ended session.Ended
 	err := t.db.inTx(ctx, func(tx hand) (err error) {
-		ended, err = t.endSession(ctx, tx, id, until, now)
+		ended, err = t.endSession(ctx, tx, audit.Event{At: now, SessionID: id}, until)
 		return err
 	})
 	if err != nil {
@@ -145,12 +146,13 @@ func (t *Tenant) EndEverywhere(ctx context.Context, userID, id string, until, no
 
 // endSession ends a session and what does not outlive it. What was made in it and
 // does, a grant with offline access, stays: a code for it is never redeemed
-// without its session, and a refresh token is meant to work without one.
-func (t *Tenant) endSession(ctx context.Context, tx hand, id string, until, now time.Time) (session.Ended, error) {
-	e := audit.Event{At: now, Kind: audit.SessionEnded, SessionID: id}
+// without its session, and a refresh token is meant to work without one. Which it is,
+// and why, is in the event.
+func (t *Tenant) endSession(ctx context.Context, tx hand, e audit.Event, until time.Time) (session.Ended, error) {
+	e.Kind = audit.SessionEnded
 	err := tx.change(ctx, `
 		DELETE FROM sessions WHERE tenant_id = $1 AND id = $2
-		RETURNING user_id, connector_id`, t.id, id).Scan(&e.UserID, &e.ConnectorID)
+		RETURNING user_id, connector_id`, t.id, e.SessionID).Scan(&e.UserID, &e.ConnectorID)
 	if isNone(err) {
 		return session.Ended{}, nil // it has ended before
 	}
@@ -160,11 +162,71 @@ func (t *Tenant) endSession(ctx context.Context, tx hand, id string, until, now 
 	if err := t.endWithSession(ctx, tx, e); err != nil {
 		return session.Ended{}, err
 	}
-	ended, err := t.sayFarewell(ctx, tx, id, e.UserID, until, now)
+	ended, err := t.sayFarewell(ctx, tx, e.SessionID, e.UserID, until, e.At)
 	if err != nil {
 		return session.Ended{}, err
 	}
 	return ended, t.record(ctx, tx, e)
+}
+
+// EndByNotice implements [session.Upstreams]. Which sessions are meant is looked up
+// before anything is written: a notice about nobody costs no turn to write.
+func (t *Tenant) EndByNotice(ctx context.Context, n session.Notice, until, now time.Time) (session.Ended, error) {
+	meant, err := t.sessionsMeant(ctx, n)
+	if err != nil || len(meant) == 0 && n.Token == (secret.Hash{}) {
+		return session.Ended{}, err
+	}
+	var ended session.Ended
+	err = t.db.inTx(ctx, func(tx hand) error {
+		ended = session.Ended{}
+		if n.Token != (secret.Hash{}) {
+			if err := t.consume(ctx, tx, "connector "+n.ConnectorID, n.Token, n.Expires, now); err != nil {
+				return err
+			}
+		}
+		for _, id := range meant {
+			one, err := t.endSession(ctx, tx, audit.Event{At: now, SessionID: id, Detail: map[string]string{"by": "provider"}}, until)
+			if err != nil {
+				return err
+			}
+			ended.Clients, ended.Letters = append(ended.Clients, one.Clients...), append(ended.Letters, one.Letters...)
+		}
+		return nil
+	})
+	if err != nil {
+		return session.Ended{}, err
+	}
+	return ended, nil
+}
+
+// sessionsMeant returns the sessions that a notice means. One of the named person of
+// which nobody knows how it is called there is meant as well: to sign in once more costs
+// little.
+func (t *Tenant) sessionsMeant(ctx context.Context, n session.Notice) ([]string, error) {
+	const of = `
+		SELECT sessions.id FROM identities
+		JOIN sessions ON sessions.tenant_id = identities.tenant_id AND sessions.user_id = identities.user_id
+			AND sessions.connector_id = identities.connector_id AND sessions.subject = identities.subject
+		WHERE identities.tenant_id = $1 AND identities.connector_id = $2 AND identities.subject = $3`
+	query, args := of+` ORDER BY sessions.id`, []any{t.id, n.ConnectorID, n.Subject}
+	switch known := n.UpstreamID != (secret.Hash{}); {
+	case n.Subject == "" && !known:
+		return nil, errors.New("a notice that means nobody")
+	case n.Subject == "":
+		query, args = `SELECT id FROM sessions WHERE tenant_id = $1 AND connector_id = $2 AND upstream_id = $3 ORDER BY id`, []any{t.id, n.ConnectorID, n.UpstreamID}
+	case known:
+		query, args = of+` AND (sessions.upstream_id IS NULL OR sessions.upstream_id = $4) ORDER BY sessions.id`, append(args, n.UpstreamID)
+	}
+	rows, err := t.db.reader().query(ctx, query, args...)
+	return collect(rows, err, func(r scanner) (id string, err error) { return id, r.Scan(&id) })
+}
+
+// orNoHash is what a column holds of a hash that need not be there.
+func orNoHash(h secret.Hash) any {
+	if h == (secret.Hash{}) {
+		return nil
+	}
+	return h
 }
 
 // sayFarewell queues what the clients of a session are told when it ends.

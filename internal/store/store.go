@@ -64,6 +64,7 @@ var (
 	_ user.Links         = (*Tenant)(nil)
 	_ credential.Store   = (*Tenant)(nil)
 	_ session.Store      = (*Tenant)(nil)
+	_ session.Upstreams  = (*Tenant)(nil)
 	_ grant.Store        = (*Tenant)(nil)
 	_ key.Store          = (*Tenant)(nil)
 	_ key.Desk           = (*Tenant)(nil)

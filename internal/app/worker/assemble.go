@@ -154,7 +154,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		Devices: w.keys.Box(s.purpose("device")), Cookies: cookies, Pages: pages, Clock: clk, Meter: w.meter(s.id),
 	}).Routes(mux, onError)
 	(&logout.Handler{
-		Issuer: issuer, Base: base, Origin: origin, Clients: clients, Sessions: t, Roster: p.roster, Find: p.ring.Find,
+		Issuer: issuer, Base: base, Origin: origin, Clients: clients, Sessions: t, Notices: t, Roster: p.roster, Find: p.ring.Find,
 		Jar:  carry.Jar[logout.Leaving]{Box: w.keys.Box(s.purpose("logout")), Cookies: cookies, Name: "dex_logout_"},
 		CSRF: w.keys.MACKey(s.purpose("logout")), Cookies: cookies, Pages: pages, Clock: clk,
 		Tell: w.farewells(delivery.Party{Clients: clients, Mint: minter}, documents.MayName), Patience: w.options.Farewell, Watched: w.settings.SessionManagement,

@@ -196,10 +196,13 @@ func TestAFormOfOursIsTakenFromOurPagesOnly(t *testing.T) {
 // takesFormsFromElsewhere are the routes whose forms are meant to come from other
 // sites or from no browser at all. No cookie counts at any of them.
 var takesFormsFromElsewhere = map[string]int{
-	route.Authorize:  http.StatusBadRequest,   // OpenID Connect Core section 3.1.2.1; it is kept and asked for again
-	route.Callback:   http.StatusSeeOther,     // a provider's form_post; it is kept and asked for again
-	route.Logout:     http.StatusSeeOther,     // RP-Initiated Logout section 2; it is asked for again
-	route.Token:      http.StatusUnauthorized, // clients, not browsers
+	route.Authorize: http.StatusBadRequest,   // OpenID Connect Core section 3.1.2.1; it is kept and asked for again
+	route.Callback:  http.StatusSeeOther,     // a provider's form_post; it is kept and asked for again
+	route.Logout:    http.StatusSeeOther,     // RP-Initiated Logout section 2; it is asked for again
+	route.Token:     http.StatusUnauthorized, // clients, not browsers
+
+	route.LogoutUpstream: http.StatusBadRequest, // a provider's server, by what it has signed
+
 	route.Introspect: http.StatusUnauthorized,
 
 	route.DeviceRequest: http.StatusUnauthorized,

@@ -27,9 +27,10 @@ const (
 	Introspect      = "/introspect"
 	Logout          = "/logout"
 	LogoutConfirm   = "/logout/confirm"
-	CheckSession    = "/check_session"    // a frame of ours on applications' pages
-	AccountPassword = "/account/password" // choose a password by a link
-	LogoutDone      = "/logout/done"      // the browser comes back from the upstream's logout
+	CheckSession    = "/check_session"               // a frame of ours on applications' pages
+	AccountPassword = "/account/password"            // choose a password by a link
+	LogoutDone      = "/logout/done"                 // the browser comes back from the upstream's logout
+	LogoutUpstream  = "/logout/upstream/{connector}" // an upstream provider says that somebody has signed out there
 	Static          = "/static/"
 	Live            = "/livez"
 	Ready           = "/readyz"

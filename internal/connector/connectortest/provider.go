@@ -345,6 +345,25 @@ func (p *Provider) SignAs(c Claims) string {
 	return token
 }
 
+// LogoutToken says by a token of the provider's that somebody has signed out there, with
+// some claims changed; those that are nil are left out. It is encrypted as ID tokens are.
+func (p *Provider) LogoutToken(typ string, change Claims) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.clock.Now()
+	said := Claims{
+		"iss": p.Issuer, "aud": p.ClientID, "iat": now.Unix(), "exp": now.Add(2 * time.Minute).Unix(), "jti": rand.Text(),
+		"events": Claims{"http://schemas.openid.net/event/backchannel-logout": Claims{}},
+	}
+	maps.Copy(said, change)
+	maps.DeleteFunc(said, func(_ string, value any) bool { return value == nil })
+	token, err := p.keys[0].Sign(typ, said)
+	if err != nil {
+		p.t.Error(err)
+	}
+	return p.encrypted(token)
+}
+
 func (p *Provider) serveUserinfo(w http.ResponseWriter, r *http.Request) {
 	token, known := p.shownToken(r)
 	g, good := p.access[token]

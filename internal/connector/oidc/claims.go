@@ -261,12 +261,15 @@ func (m mapping) extraOf(ctx context.Context, claims map[string]any) (map[string
 	return extra, nil
 }
 
-// identity returns the person as we know them.
+// subject returns the person's subject as we know it.
 //
 // A subject is the provider's own and means nothing without it, so the issuer is
 // part of who somebody is: if the connector is turned to another provider, whoever
 // has the same subject there is somebody else. An issuer has no fragment, so the
 // two cannot run into each other. OpenID Connect Core, section 5.7.
+func (p *provider) subject(sub string) string { return p.Issuer + "#" + sub }
+
+// identity returns the person as we know them.
 func (p *provider) identity(ctx context.Context, subject string, claims map[string]any) (user.Identity, error) {
 	claims = maps.Clone(claims)
 	if claims == nil {
@@ -279,7 +282,7 @@ func (p *provider) identity(ctx context.Context, subject string, claims map[stri
 	}
 	return user.Identity{
 		ConnectorID: p.env.ID,
-		Subject:     p.Issuer + "#" + subject,
+		Subject:     p.subject(subject),
 		Profile:     profile,
 		CheckedAt:   p.env.Clock.Now(),
 	}, nil

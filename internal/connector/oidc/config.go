@@ -96,6 +96,8 @@ type settings struct {
 	// believed to have asked again when we told it to.
 	NoAuthTime bool
 	Userinfo   bool // ask the userinfo endpoint too, if there is one
+	// FrontchannelLogout lets a browser end sessions by their names at the provider.
+	FrontchannelLogout bool
 	// Refresh asks for a refresh token, and with it again for the person each time
 	// an application refreshes.
 	Refresh bool
@@ -145,7 +147,7 @@ func parseSettings(config json.RawMessage) (settings, mapping, error) {
 		"signed_userinfo": &s.SignedUserinfo, "userinfo_token": &s.UserinfoToken, "response_type": &s.ResponseType,
 		"scopes": &s.Scopes, "response_mode": &s.ResponseMode, "pkce": &s.PKCE, "prompt": &s.Prompt, "acr_values": &s.ACRValues,
 		"extra_params": &s.ExtraParams, "no_auth_time": &s.NoAuthTime, "userinfo": &s.Userinfo, "refresh": &s.Refresh,
-		"trusted_algs": &s.Algs, "claims": &s.Claims, "extra": &s.Extra,
+		"frontchannel_logout": &s.FrontchannelLogout, "trusted_algs": &s.Algs, "claims": &s.Claims, "extra": &s.Extra,
 		"accepts": &s.Accepts, "audiences": &s.Audiences, "login": &s.Login, "jwks": &s.JWKS, "jwks_uri": &s.JWKSURI,
 		"discovery_max_age": &s.DiscoveryMaxAge, "keys_min_refresh": &s.KeysMinRefresh,
 	})}

@@ -315,6 +315,7 @@ func (p *provider) welcome(ctx context.Context, m metadata, t tokens, id idToken
 		return connector.Step{}, err
 	}
 	said := "the provider vouched"
+	called, _ := id.all["sid"].(string) // Back-Channel Logout, section 2.1
 	if p.Refresh {
 		if t.RefreshToken == "" {
 			said += ", and gave no refresh token"
@@ -328,6 +329,7 @@ func (p *provider) welcome(ctx context.Context, m metadata, t tokens, id idToken
 		Methods:  methodsOf(id.Methods),
 		AuthTime: earlier(id.AuthTime.Time(), p.env.Clock.Now()),
 		Upstream: []byte(id.raw),
+		Session:  called,
 		Said:     said,
 	}, nil
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"dex/internal/base/measure"
 	"dex/internal/connector"
 	"dex/internal/domain/grant"
+	"dex/internal/domain/session"
 	"dex/internal/domain/user"
 )
 
@@ -234,6 +236,27 @@ func (c *Connector) EndURL(ctx context.Context, upstream []byte, returnTo, state
 		return "", nil
 	}
 	return call(ctx, c, func(ctx context.Context) (string, error) { return ender.EndURL(ctx, upstream, returnTo, state) })
+}
+
+// Told implements [connector.Listener]. It returns [ErrUnsupported] if the connector
+// hears nothing of the other side.
+func (c *Connector) Told(ctx context.Context, form url.Values) (session.Notice, error) {
+	return heard(ctx, c, form, connector.Listener.Told)
+}
+
+// Shown implements [connector.Listener], as Told does.
+func (c *Connector) Shown(ctx context.Context, query url.Values) (session.Notice, error) {
+	return heard(ctx, c, query, connector.Listener.Shown)
+}
+
+func heard(ctx context.Context, c *Connector, what url.Values, by func(connector.Listener, context.Context, url.Values) (session.Notice, error)) (session.Notice, error) {
+	listener, ok := c.inner.(connector.Listener)
+	if !ok && c.err == nil {
+		return session.Notice{}, ErrUnsupported
+	}
+	n, err := call(ctx, c, func(ctx context.Context) (session.Notice, error) { return by(listener, ctx, what) })
+	n.ConnectorID = c.ID
+	return n, err
 }
 
 // PublicKeys implements [connector.KeyHolder]. They are empty if the connector has none,

@@ -39,6 +39,9 @@ type Session struct {
 	// Upstream is what the connector needs to end its own session, such as its ID
 	// token. It is a secret.
 	Upstream []byte
+	// UpstreamID is of what that session is called there, as [UpstreamID] makes it. It is
+	// written and looked for, and never read.
+	UpstreamID secret.Hash
 }
 
 // Alive reports whether the session still counts.
@@ -113,6 +116,14 @@ type Store interface {
 	// those that outlive their session. What comes back is as of [Store.EndSession], with
 	// the clients of the one session from which somebody does so.
 	EndEverywhere(ctx context.Context, userID, id string, until, now time.Time) (Ended, error)
+}
+
+// Upstreams ends sessions because the provider that they came by says so.
+type Upstreams interface {
+	// EndByNotice ends the sessions that a notice means, each as [Store.EndSession] does.
+	// If there are none, nothing changes. It returns a fault of kind Conflict if what said
+	// so has counted before.
+	EndByNotice(ctx context.Context, n Notice, until, now time.Time) (Ended, error)
 }
 
 // Register is the sessions as operators see and end them.

@@ -102,7 +102,7 @@ func (h *Handler) opening(r *http.Request, a *attempt, c *roster.Connector, step
 		Methods: step.Methods, AuthTime: authTime(step, now),
 		UserAgent: r.UserAgent(), RemoteAddr: httpx.Addr(r).String(),
 		CreatedAt: now, IdleUntil: now.Add(h.Lifetimes.SessionIdle), ExpiresAt: now.Add(h.Lifetimes.Session),
-		Upstream: step.Upstream,
+		Upstream: step.Upstream, UpstreamID: session.UpstreamID(step.Session),
 	}
 	if o.Previous, err = h.previous(r); err != nil {
 		return o, grant.Permit{}, err

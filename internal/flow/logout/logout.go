@@ -34,6 +34,7 @@ type Handler struct {
 	Origin   string // of the issuer
 	Clients  client.Store
 	Sessions session.Store
+	Notices  session.Upstreams
 	Roster   *roster.Roster
 	Find     mint.KeyFinder
 	Jar      carry.Jar[Leaving]
@@ -71,6 +72,8 @@ func (h *Handler) Routes(mux *http.ServeMux, onError httpx.ErrorFunc) {
 		mux.Handle("GET "+route.CheckSession, web.Watch(h.Cookies.Name(session.StateCookie)))
 	}
 	mux.Handle("GET "+route.LogoutDone, httpx.Handle(h.done, onError))
+	mux.Handle("POST "+route.LogoutUpstream, httpx.Handle(h.told, refuseNotice))
+	mux.Handle("GET "+route.LogoutUpstream, httpx.Handle(h.shown, onError))
 }
 
 // parameters are what a client may send along, RP-Initiated Logout section 2.
@@ -239,15 +242,23 @@ func (h *Handler) leave(ctx context.Context, known *session.Known, everywhere bo
 	} else {
 		ended, err = h.Sessions.EndSession(ctx, known.Session.ID, now.Add(inHand), now)
 	}
-	if err != nil || len(ended.Letters) == 0 {
+	if err != nil {
 		return ended, err
+	}
+	h.tell(ctx, ended)
+	return ended, nil
+}
+
+// tell tells applications for as long as a browser waits.
+func (h *Handler) tell(ctx context.Context, ended session.Ended) {
+	if len(ended.Letters) == 0 {
+		return
 	}
 	telling, cancel := context.WithTimeout(ctx, h.Patience)
 	defer cancel()
 	if err := h.Tell(telling, ended.Letters); err != nil && telling.Err() == nil {
 		httpx.LogError(ctx, err)
 	}
-	return ended, nil
 }
 
 // forget takes from the browser what held its session.

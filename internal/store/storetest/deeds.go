@@ -10,6 +10,7 @@ import (
 	"dex/internal/domain/credential"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/key"
+	"dex/internal/domain/session"
 	"dex/internal/protocol/jose"
 	"dex/internal/protocol/oauth"
 	"dex/internal/store"
@@ -169,6 +170,16 @@ var deeds = []deed{
 		w.issue(w.secondLogin(o))
 		return func(ctx context.Context) error {
 			_, err := w.EndEverywhere(ctx, s.UserID, s.ID, time.Time{}, w.now())
+			return err
+		}
+	}},
+	{"EndByNotice", func(w *world, n string) func(context.Context) error {
+		_, s := w.loginCalled(n, n)
+		w.issue(s)
+		return func(ctx context.Context) error {
+			_, err := w.EndByNotice(ctx, session.Notice{
+				ConnectorID: s.ConnectorID, UpstreamID: session.UpstreamID(n), Token: secret.Value(n).Hash(), Expires: w.now().Add(time.Minute),
+			}, time.Time{}, w.now())
 			return err
 		}
 	}},
