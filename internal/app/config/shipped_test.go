@@ -49,7 +49,7 @@ func TestTheConfigurationOfTheBenchmarks(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if s.Issuer != "http://127.0.0.1:5556" || len(s.Clients) != 3 || len(s.Users) != 100 || !s.Duties {
+		if s.Issuer != "http://127.0.0.1:5556" || len(s.Clients) != 4 || len(s.Users) != 100 || !s.Duties {
 			t.Errorf("issuer %s, %d clients, %d users", s.Issuer, len(s.Clients), len(s.Users))
 		}
 		if c := s.Clients[1]; c.ID != "bench-es256" || c.IDTokenAlg != "ES256" || c.Secrets[0] != "bench-secret" || !c.Trusted {

@@ -82,6 +82,7 @@ var found = []struct {
 	{"a duty that fails", "not-well", Weak, func(f *Facts) { f.Problems = []string{"The duty fails."} }, "the installation"},
 	{"a listener in the clear", "plain-listener", Weak, func(f *Facts) { f.Settings.Listen = "0.0.0.0:5556" }, "listen"},
 	{"an API in the clear", "plain-admin-listener", Unsafe, func(f *Facts) { f.Settings.AdminListen = "10.0.0.1:5558" }, "admin_listen"},
+	{"passwords that applications ask for", "passwords-elsewhere", Weak, func(f *Facts) { f.Settings.PasswordGrant = true }, "password_grant"},
 	{"a proxy that nobody trusts", "no-trusted-proxies", Weak, func(f *Facts) { f.Settings.TrustedProxies = nil }, "trusted_proxies"},
 	{"everybody trusted as a proxy", "any-proxy", Unsafe, func(f *Facts) { f.Settings.TrustedProxies = prefixes("0.0.0.0/0") }, "trusted_proxies[0]"},
 	{"connectors that reach everything", "outbound-everywhere", Unsafe, func(f *Facts) { f.Settings.OutboundAllowPrivate = prefixes("10.0.0.0/8", "::/0") }, "outbound_allow_private[1]"},

@@ -43,6 +43,9 @@ func addresses(f Facts) (all []Finding) {
 	if forOthers(s) && !speaksTLS && len(s.TrustedProxies) == 0 {
 		add(Weak, "no-trusted-proxies", "trusted_proxies", "the issuer is https and the server speaks plain HTTP, so that a proxy stands before it; but no proxy is trusted. Every browser seems to have the proxy's address: guessers slow down everybody, and the record names the proxy.", "List the proxy's address, such as trusted_proxies: [10.0.0.7/32].")
 	}
+	if s.PasswordGrant {
+		add(Weak, "passwords-elsewhere", "password_grant", "applications may ask people for their passwords themselves: people learn to type them anywhere, and no second step is ever asked of them there.", "Let these applications use the authorization code or the device grant, and set it to false.")
+	}
 	for i, p := range s.TrustedProxies {
 		if isWide(p) {
 			add(Unsafe, "any-proxy", fmt.Sprintf("trusted_proxies[%d]", i), "%s trusts nearly everybody to say which address they come from: a guesser is never slowed down, and the record can be lied to.", "List the addresses of your proxies alone.", p)

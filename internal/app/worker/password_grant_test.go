@@ -104,6 +104,10 @@ func TestPasswordsAreTakenOnlyWhereTheOperatorWantsIt(t *testing.T) {
 		t.Error("it is announced")
 	}
 	on := workertest.Start(t, workertest.Options{Config: "password_grant: true\nregistration: {admission: open, profile: openid}"})
+	body := `{"grant_types":["password"],"response_types":[]}`
+	if a := (call{path: "/register", body: body, headers: [][2]string{{"Content-Type", "application/json"}}}).send(t, on); a.Status != http.StatusBadRequest {
+		t.Errorf("a client registers itself for it: %d %s", a.Status, a.Body)
+	}
 	if a := on.Browser(t).Get("/.well-known/openid-configuration"); !strings.Contains(a.Body, `"password"`) {
 		t.Error("where it is served it is not announced")
 	}
