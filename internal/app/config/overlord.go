@@ -46,6 +46,8 @@ type Overlord struct {
 	OutboundAllowPrivate []netip.Prefix `yaml:"outbound_allow_private"`
 	// A file of certificates in PEM that are trusted beside those of the system, when something is delivered.
 	OutboundCAFile string `yaml:"outbound_ca_file"`
+	// The hosts on which applications that have registered themselves are told that somebody has signed out: the same as with the workers.
+	ClientDocumentsAllow []string `yaml:"client_documents_allow"`
 
 	// The least important lines that are logged.
 	LogLevel string `yaml:"log_level" default:"info" enum:"debug|info|warn|error"`
@@ -72,6 +74,7 @@ func (s *Overlord) check(l *loader) {
 		l.Add("db_url", "is not set: say --db-url postgres://…, the database of the workers")
 	}
 	s.AdminListen, s.MetricsListen = orOff(s.AdminListen), orOff(s.MetricsListen)
+	checkHosts(s.ClientDocumentsAllow, l.Findings)
 	checkAddresses(l.Findings, address{"admin_listen", s.AdminListen}, address{"metrics_listen", s.MetricsListen})
 	checkTLS(s.TLSCertFile, s.TLSKeyFile, l.Findings)
 	checkTelemetry(s.OTLPEndpoint, l.Findings)

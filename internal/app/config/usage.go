@@ -57,6 +57,7 @@ var (
 		"bootstrap_secret_file":  "the file that the one-time secret for the first administrator is written to, readable by nobody else",
 		"outbound_allow_private": "private networks that may be reached, to deliver mail and the record of what was done",
 		"outbound_ca_file":       "a file of certificates in PEM that are trusted beside those of the system, when something is delivered",
+		"client_documents_allow": "the hosts on which applications that have registered themselves are told that somebody has signed out: the same as with the workers",
 		"log_level":              "the least important lines that are logged",
 		"log_format":             "how a line of the log looks",
 	}

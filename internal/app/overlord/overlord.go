@@ -27,6 +27,7 @@ import (
 	"dex/internal/base/measure"
 	"dex/internal/base/outbound"
 	"dex/internal/base/seal"
+	"dex/internal/domain/client"
 	"dex/internal/domain/credential"
 	"dex/internal/domain/tenant"
 	"dex/internal/store"
@@ -231,7 +232,8 @@ func (o *Overlord) office(db *store.DB) *office.Office {
 		Algorithms: office.Algorithms(s.Keys), Timing: office.Timing(s.Keys, s.Expiry),
 		Delivery: delivery.Settings{
 			Mail: s.Mail, Audit: s.Audit, AllowPrivate: s.OutboundAllowPrivate, Roots: o.roots, Host: office.Host(),
-			Client: outbound.New(outbound.Options{AllowPrivate: s.OutboundAllowPrivate, RootCAs: o.roots}),
+			Client:  outbound.New(outbound.Options{AllowPrivate: s.OutboundAllowPrivate, RootCAs: o.roots}),
+			Allowed: (&client.Documents{Hosts: s.ClientDocumentsAllow}).MayName,
 		},
 	}
 }

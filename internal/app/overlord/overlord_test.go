@@ -436,3 +436,16 @@ func TestTheSecretGoesIntoAFileThatOnlyItsOwnerReads(t *testing.T) {
 		t.Error("it stands in the log")
 	}
 }
+
+func TestAnOverlordTellsApplicationsOnlyWhereTheOperatorAllows(t *testing.T) {
+	s, db := settings(t)
+	s.ClientDocumentsAllow = []string{"*.example.com"}
+	o, err := New(&s, slog.New(slog.DiscardHandler), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	may := o.office(db).Delivery.Allowed
+	if !may("https://app.example.com/logout") || may("https://example.org/logout") || may("http://app.example.com/logout") {
+		t.Error("it is not what the setting says")
+	}
+}
