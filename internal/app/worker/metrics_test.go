@@ -45,7 +45,7 @@ func TestWhatPeopleAndApplicationsDoIsCounted(t *testing.T) {
 	app.Refresh("dxr_nonsense")
 	app.Redeem("dxc_nonsense")
 	app.Token("grant_type", "client_credentials", "scope", "api")
-	app.Token("grant_type", "password")
+	app.Token("grant_type", "implicit")
 	app.Userinfo(tokens.AccessToken)
 	b := s.Browser(t)
 	b.SignIn(b.Get(app.Authorize(by...)), "ann", "wrong")

@@ -23,6 +23,7 @@ import (
 // operator has turned it on, for the clients that have it.
 //
 // The password is proven as it is on our own page, by the connector and with its
+// throttles, and the login passes the same gate.
 type Password struct {
 	Grants    grant.Store
 	Users     user.Store
