@@ -16,6 +16,7 @@ import (
 	"dex/internal/base/outbound"
 	"dex/internal/base/sink"
 	"dex/internal/domain/audit"
+	"dex/internal/domain/client"
 	"dex/internal/domain/outbox"
 )
 
@@ -33,8 +34,9 @@ type Settings struct {
 	Roots        *x509.CertPool // whom to trust there; nil for those of the system
 	Host         string         // what this machine is called
 	Client       *http.Client   // by which applications are told that sessions have ended
-	// Allowed reports whether one that has registered itself may be called at an address.
-	Allowed func(uri string) bool
+	// Documents are where they publish their keys, and say which of those that have
+	// registered themselves may be called.
+	Documents *client.Documents
 }
 
 const (
@@ -51,7 +53,7 @@ const (
 func Duties(db Store, s Settings, of func(ctx context.Context, tenantID string) (Party, error), c clock.Clock) (duties []duty.Duty) {
 	if of != nil {
 		duties = append(duties, duty.TellApplications(db, map[outbox.Kind]outbox.Carrier{
-			outbox.Farewell: Farewells{Of: of, Client: s.Client, Clock: c, Allowed: s.Allowed},
+			outbox.Farewell: Farewells{Of: of, Client: s.Client, Clock: c, Documents: s.Documents},
 			outbox.Notify:   Notifications{Client: s.Client, Clock: c},
 		}, c, tellEvery))
 	}

@@ -24,9 +24,9 @@ type Farewells struct {
 	Of     func(ctx context.Context, tenantID string) (Party, error)
 	Client *http.Client
 	Clock  clock.Clock
-	// Allowed reports whether the operator lets a client that has registered itself be
-	// called at an address; nil: at none.
-	Allowed func(uri string) bool
+	// Documents are where clients publish their keys. They also say where one that has
+	// registered itself may be called.
+	Documents *client.Documents
 }
 
 // Party is one tenant, as far as its applications are told something.
@@ -52,8 +52,11 @@ func (f Farewells) Carry(ctx context.Context, m outbox.Taken) error {
 	if err != nil {
 		return err
 	}
-	if c.SelfRegistered && (f.Allowed == nil || !f.Allowed(c.BackchannelLogoutURI)) {
+	if c.SelfRegistered && !f.Documents.MayName(c.BackchannelLogoutURI) {
 		return outbox.Refuse(fmt.Errorf("the client %q has registered itself, and its backchannel_logout_uri is on no host of client_documents_allow", c.ID))
+	}
+	if c, err = f.Documents.ToEncrypt(ctx, c, c.IDTokenEncryption); err != nil {
+		return err
 	}
 	token, err := party.Mint.LogoutToken(c, said, f.Clock.Now())
 	if err != nil {

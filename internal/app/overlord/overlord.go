@@ -227,13 +227,14 @@ func (o *Overlord) assemble(ctx context.Context) error {
 
 func (o *Overlord) office(db *store.DB) *office.Office {
 	s := o.settings
+	outward := outbound.New(outbound.Options{AllowPrivate: s.OutboundAllowPrivate, RootCAs: o.roots})
 	return &office.Office{
 		DB: db, Log: o.log, Hasher: credential.NewArgon2(0), Told: o.Told, Tracer: o.tracer(), ClearEvery: s.GCInterval,
 		Algorithms: office.Algorithms(s.Keys), Timing: office.Timing(s.Keys, s.Expiry),
 		Delivery: delivery.Settings{
 			Mail: s.Mail, Audit: s.Audit, AllowPrivate: s.OutboundAllowPrivate, Roots: o.roots, Host: office.Host(),
-			Client:  outbound.New(outbound.Options{AllowPrivate: s.OutboundAllowPrivate, RootCAs: o.roots}),
-			Allowed: (&client.Documents{Hosts: s.ClientDocumentsAllow}).MayName,
+			Client:    outward,
+			Documents: &client.Documents{Fetch: outbound.Fetch(outward), Hosts: s.ClientDocumentsAllow, Clock: db.Clock()},
 		},
 	}
 }

@@ -444,7 +444,7 @@ func TestAnOverlordTellsApplicationsOnlyWhereTheOperatorAllows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	may := o.office(db).Delivery.Allowed
+	may := o.office(db).Delivery.Documents.MayName
 	if !may("https://app.example.com/logout") || may("https://example.org/logout") || may("http://app.example.com/logout") {
 		t.Error("it is not what the setting says")
 	}

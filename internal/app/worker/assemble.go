@@ -154,10 +154,10 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 		Devices: w.keys.Box(s.purpose("device")), Cookies: cookies, Pages: pages, Clock: clk, Meter: w.meter(s.id),
 	}).Routes(mux, onError)
 	(&logout.Handler{
-		Issuer: issuer, Base: base, Origin: origin, Clients: clients, Sessions: t, Notices: t, Roster: p.roster, Find: p.ring.Find,
+		Issuer: issuer, Base: base, Origin: origin, Clients: clients, Sessions: t, Notices: t, Roster: p.roster, Find: p.ring.Find, Subjects: subjects,
 		Jar:  carry.Jar[logout.Leaving]{Box: w.keys.Box(s.purpose("logout")), Cookies: cookies, Name: "dex_logout_"},
 		CSRF: w.keys.MACKey(s.purpose("logout")), Cookies: cookies, Pages: pages, Clock: clk,
-		Tell: w.farewells(delivery.Party{Clients: clients, Mint: minter}, documents.MayName), Patience: w.options.Farewell, Watched: w.settings.SessionManagement,
+		Tell: w.farewells(delivery.Party{Clients: clients, Mint: minter}, documents), Patience: w.options.Farewell, Watched: w.settings.SessionManagement,
 	}).Routes(mux, onError)
 	userCodes := w.keys.MACKey(s.purpose("user code"))
 	(&device.Handler{
@@ -209,12 +209,12 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 }
 
 // farewells tells a tenant's applications at once that a session has ended.
-func (w *Worker) farewells(p delivery.Party, allowed func(uri string) bool) func(ctx context.Context, letters []outbox.Taken) error {
+func (w *Worker) farewells(p delivery.Party, documents *client.Documents) func(ctx context.Context, letters []outbox.Taken) error {
 	of := func(context.Context, string) (delivery.Party, error) { return p, nil }
 	return duty.Deliverer{
 		Queue: w.db, Clock: w.db.Clock(),
 		Carriers: map[outbox.Kind]outbox.Carrier{
-			outbox.Farewell: delivery.Farewells{Of: of, Client: w.client, Clock: w.db.Clock(), Allowed: allowed},
+			outbox.Farewell: delivery.Farewells{Of: of, Client: w.client, Clock: w.db.Clock(), Documents: documents},
 		},
 	}.Deliver
 }

@@ -11,6 +11,7 @@ import (
 	"dex/internal/app/duty"
 	"dex/internal/app/office"
 	"dex/internal/base/fault"
+	"dex/internal/base/outbound"
 	"dex/internal/domain/client"
 	"dex/internal/store"
 )
@@ -42,8 +43,8 @@ func (w *Worker) newOffice() *office.Office {
 		Visited: !w.settings.Duties, Tracer: w.tracer(),
 		Delivery: delivery.Settings{
 			Mail: w.settings.Mail, Audit: w.settings.Audit, AllowPrivate: w.settings.OutboundAllowPrivate, Roots: w.roots, Host: w.home.url.Hostname(),
-			Client:  w.client,
-			Allowed: (&client.Documents{Hosts: w.settings.ClientDocumentsAllow}).MayName,
+			Client:    w.client,
+			Documents: &client.Documents{Fetch: outbound.Fetch(w.client), Hosts: w.settings.ClientDocumentsAllow, Clock: w.db.Clock()},
 		},
 	}
 }

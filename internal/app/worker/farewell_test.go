@@ -152,6 +152,61 @@ func TestApplicationsAreToldBeforeTheBrowserIsSentOn(t *testing.T) {
 	}
 }
 
+// What tells of a session's end is for the client's eyes alone if its ID tokens are, and
+// both know the person by the name of its sector.
+func TestALogoutTokenIsEncryptedAsTheClientsIDTokensAre(t *testing.T) {
+	key, err := jose.GenerateKey(jose.EncryptEC)
+	must(t, err)
+	set, err := jose.MarshalForeignJWKS(nil, []jose.EncryptionKey{{KID: "e1", Public: key.Public()}})
+	must(t, err)
+	opened := func(token string) string {
+		t.Helper()
+		plain, h, err := jose.Decrypt(token, jose.KeyManagements(), jose.ContentEncryptions(), func(string, jose.KeyManagement) []crypto.PrivateKey {
+			return []crypto.PrivateKey{key}
+		})
+		if err != nil || h.ContentType != "JWT" {
+			t.Fatalf("%q cannot be read: %v, %+v", token, err, h)
+		}
+		return string(plain)
+	}
+	keys, near, far := publish(t, "nothing yet"), newListener(t), newListener(t)
+	s := workertest.Start(t, workertest.Options{Config: "outbound_allow_private: [127.0.0.0/8]\n", Clients: fmt.Sprintf(`
+- {id: near, profile: openid, secret: near-secret, redirect_uris: ["https://near.example.com/cb"], trusted: true, subject_type: pairwise, jwks: %s, id_token_encryption_alg: ECDH-ES, backchannel_logout_uri: "%s/out"}
+- {id: far, secret: far-secret, redirect_uris: ["https://far.example.com/cb"], trusted: true, jwks_uri: "%s/jwks", id_token_encryption_alg: ECDH-ES, id_token_alg: ES256, backchannel_logout_uri: "%s/out"}
+`, set, near.URL, keys.URL, far.URL)})
+	c, b := s.Client(t, "near"), s.Browser(t)
+	idToken := opened(c.Redeem(c.Code(b)).IDToken)
+	other := s.Client(t, "far")
+	other.Code(b)
+	leave(b, "id_token_hint", idToken)
+	if signedIn(t, s, b) {
+		t.Fatal("a hint with a pairwise subject ends nothing")
+	}
+	isSaid := func(l *listener, sub any) {
+		t.Helper()
+		heard := l.tokens()
+		if len(heard) != 1 {
+			t.Fatalf("told %d times", len(heard))
+		}
+		claims, _ := read(t, s, opened(heard[0]))
+		if claims["sid"] == "" || sub != nil && claims["sub"] != sub {
+			t.Errorf("it says %v", claims)
+		}
+	}
+	isSaid(near, workertest.Claims(t, idToken)["sub"])
+	// The other's keys could not be had: it is told as soon as they can, by the duty.
+	if heard := far.tokens(); len(heard) != 0 || len(letters(t, s)) != 1 {
+		t.Fatalf("without a key to encrypt to it hears %q, and %d letters wait", heard, len(letters(t, s)))
+	}
+	text := string(set)
+	keys.text.Store(&text)
+	s.Advance(t, 5*time.Minute)
+	isSaid(far, nil)
+	if left := letters(t, s); len(left) != 0 {
+		t.Errorf("still waiting: %+v", left)
+	}
+}
+
 func letters(t *testing.T, s *workertest.Server) []outbox.Letter {
 	t.Helper()
 	all, err := s.Tenant.Letters(t.Context(), false, "", 100)

@@ -99,6 +99,27 @@ func TestAnApplicationSendsSomebodyToLogOut(t *testing.T) {
 	}
 }
 
+// A token that no browser took part in names no session: whose it is counts, by whatever
+// name the client knows them.
+func TestAHintWithoutASessionMeansThePersonByWhateverName(t *testing.T) {
+	s := workertest.Start(t, workertest.Options{Config: "password_grant: true\n", Clients: `
+- {id: old, profile: openid, secret: old-secret, grant_types: [authorization_code, password], redirect_uris: ["https://old.example.com/cb"], trusted: true, subject_type: pairwise}
+`})
+	c := s.Client(t, "old")
+	for login, ends := range map[string]bool{"ann": true, "ben": false} {
+		hint := byPassword(t, s, "old", login, workertest.Password, "scope", "openid").IDToken
+		claims := workertest.Claims(t, hint)
+		if sub, _ := claims["sub"].(string); claims["sid"] != nil || !strings.HasPrefix(sub, "pws_") {
+			t.Fatalf("the hint is %v", claims)
+		}
+		b := s.Browser(t)
+		c.Code(b)
+		if leave(b, "id_token_hint", hint); signedIn(t, s, b) == ends {
+			t.Errorf("%s's token ends ann's session: %v", login, !ends)
+		}
+	}
+}
+
 func ownHint(_ *testing.T, _ *workertest.Browser, own workertest.Tokens) string { return own.IDToken }
 
 func TestAfterLoggingOutTheWayLeadsToARegisteredAddressOnly(t *testing.T) {

@@ -29,9 +29,10 @@ type LogoutClaims struct {
 }
 
 // LogoutToken makes what tells a client that a session has ended. It names the person
-// and the session as the ID tokens of that client do, and is signed as they are.
+// and the session as the ID tokens of that client do, and is signed and encrypted as they
+// are: Back-Channel Logout section 2.4.
 func (m *Mint) LogoutToken(c client.Client, f session.Farewell, now time.Time) (string, error) {
-	token, err := m.Signer.Sign(c.IDTokenAlg, jose.TypeLogoutToken, LogoutClaims{
+	token, err := m.protect(c, c.IDTokenAlg, c.IDTokenEncryption, jose.TypeLogoutToken, LogoutClaims{
 		Claims: jose.Claims{
 			Issuer: m.Issuer, Subject: m.Subject(c, f.UserID), Audience: jose.Audience{c.ID},
 			IssuedAt: jose.DateOf(now), Expiry: jose.DateOf(now.Add(logoutTTL)), ID: strings.ToLower(rand.Text()),
@@ -40,7 +41,7 @@ func (m *Mint) LogoutToken(c client.Client, f session.Farewell, now time.Time) (
 		SessionID: session.SID(f.SessionID, c.ID),
 	})
 	if err != nil {
-		return "", fmt.Errorf("sign a logout token: %w", err)
+		return "", fmt.Errorf("protect a logout token: %w", err)
 	}
 	return token, nil
 }

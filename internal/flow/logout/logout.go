@@ -37,6 +37,7 @@ type Handler struct {
 	Notices  session.Upstreams
 	Roster   *roster.Roster
 	Find     mint.KeyFinder
+	Subjects mint.Subjects // whom a hint means
 	Jar      carry.Jar[Leaving]
 	CSRF     *seal.MACKey
 	Cookies  httpx.Cookies
@@ -119,7 +120,7 @@ func (h *Handler) post(w http.ResponseWriter, r *http.Request) error {
 // request is what a client asks for.
 type request struct {
 	client   *client.Client
-	subject  string // of the hint
+	user     string // of the hint
 	session  string // of the hint
 	returnTo string // checked; with the state
 	locales  []string
@@ -131,7 +132,7 @@ type request struct {
 // the version before names it by its own id.
 func (q request) means(known *session.Known) bool {
 	if q.client == nil || q.session == "" {
-		return q.subject != "" && q.subject == known.User.ID
+		return q.user != "" && q.user == known.User.ID
 	}
 	return q.session == session.SID(known.Session.ID, q.client.ID) || q.session == known.Session.ID
 }
@@ -162,7 +163,7 @@ func (h *Handler) read(r *http.Request, params url.Values) (request, error) {
 		return q, err
 	}
 	httpx.Annotate(r.Context(), slog.String("client", c.ID))
-	q.client, q.subject, q.session = &c, subject, hint.SessionID
+	q.client, q.user, q.session = &c, h.Subjects.Account(subject), hint.SessionID
 	switch to := params.Get("post_logout_redirect_uri"); {
 	case to == "":
 	case slices.Contains(c.PostLogoutRedirectURIs, to):
