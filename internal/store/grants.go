@@ -162,7 +162,7 @@ func (t *Tenant) KeepCode(ctx context.Context, p grant.Permit, c grant.Code, ste
 // KeepGrant implements [grant.Store]. The grant is born with a code that nobody has, and
 // that counts as redeemed.
 func (t *Tenant) KeepGrant(ctx context.Context, p grant.Permit, o grant.Opening, by grant.Token, steps []audit.Step) error {
-	a, err := p.For(grant.TakeAssertion, grant.ExchangeForeign, grant.TakePassword)
+	a, err := p.For(grant.TakeAssertion, grant.ExchangeForeign, grant.TakePassword, grant.ShareLogin)
 	if err != nil {
 		return err
 	}
@@ -183,7 +183,16 @@ func (t *Tenant) KeepGrant(ctx context.Context, p grant.Permit, o grant.Opening,
 		if err := t.saveAccount(ctx, tx, o); err != nil {
 			return err
 		}
-		code := grant.Code{Hash: secret.New(secret.CodePrefix).Hash(), ExpiresAt: o.Event.At, Spent: true}
+		if a.SessionID != "" {
+			// Whoever ends the session waits for this, or this finds it ended.
+			n, err := tx.exec(ctx, `
+				UPDATE sessions SET idle_until = idle_until
+				WHERE tenant_id = $1 AND id = $2 AND user_id = $3 AND ends_at > $4`, t.id, a.SessionID, a.UserID, instant(o.Event.At))
+			if err := mustChange(n, err, fault.New(fault.NotFound, "The session has ended.")); err != nil {
+				return err
+			}
+		}
+		code := grant.Code{Hash: secret.New(secret.CodePrefix).Hash(), BoundTo: o.Holder, ExpiresAt: o.Event.At, Spent: true}
 		if err := t.insertGrant(ctx, tx, a, code, steps, o.Event.At); err != nil {
 			return err
 		}
@@ -191,9 +200,51 @@ func (t *Tenant) KeepGrant(ctx context.Context, p grant.Permit, o grant.Opening,
 			return err
 		}
 		e := o.Event
-		e.UserID, e.ConnectorID, e.GrantID = o.User.ID, o.Identity.ConnectorID, a.ID
+		e.UserID, e.ConnectorID, e.SessionID, e.GrantID = o.User.ID, o.Identity.ConnectorID, a.SessionID, a.ID
 		return t.record(ctx, tx, e)
 	})
+}
+
+// KeepDeviceSecret implements [grant.Store].
+func (t *Tenant) KeepDeviceSecret(ctx context.Context, p grant.Permit, s grant.DeviceSecret, before secret.Hash) error {
+	a, err := p.For(grant.RedeemCode)
+	if err != nil {
+		return err
+	}
+	if a.SessionID == "" || s.Group == "" || s.Hash == (secret.Hash{}) {
+		return errors.New("a device secret without a session, a group or a value")
+	}
+	return t.db.inTx(ctx, func(tx hand) error {
+		if before != (secret.Hash{}) {
+			if _, err := tx.exec(ctx, `
+				UPDATE grants SET device_secret = NULL
+				WHERE tenant_id = $1 AND device_secret = $2 AND session_id = $3 AND native_sso_group = $4`,
+				t.id, before, a.SessionID, s.Group); err != nil {
+				return err
+			}
+		}
+		n, err := tx.exec(ctx, `
+			UPDATE grants SET device_secret = $3, native_sso_group = $4, purge_at = CASE WHEN $5 > purge_at THEN $5 ELSE purge_at END
+			WHERE tenant_id = $1 AND id = $2 AND device_secret IS NULL`,
+			t.id, a.ID, s.Hash, s.Group, instant(s.ExpiresAt.Add(tokenKeep)))
+		return mustChange(n, err, fault.New(fault.NotFound, "There is no such grant."))
+	})
+}
+
+// SharedLogin implements [grant.Store].
+func (t *Tenant) SharedLogin(ctx context.Context, device secret.Hash) (grant.Known, string, error) {
+	var r knownRow
+	var group string
+	err := t.db.reader().row(ctx, `
+		SELECT `+grantColumns+`, `+besideColumns+`, grants.native_sso_group
+		FROM grants`+besideJoins+`
+		WHERE grants.tenant_id = $1 AND grants.device_secret = $2`, t.id, device,
+	).Scan(append(r.into(), &group)...)
+	if err != nil {
+		return grant.Known{}, "", notFound(err, "There is no such device secret.")
+	}
+	k, err := r.assemble(t)
+	return k, group, err
 }
 
 // beginFamily begins the family of a grant, if it has one.

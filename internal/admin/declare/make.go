@@ -30,7 +30,7 @@ func (c Client) Make() (client.Client, error) {
 		AuthMethod:   oauth.AuthMethod(c.AuthMethod),
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
 		AllowedOrigins: c.AllowedOrigins, GrantTypes: c.GrantTypes, Scopes: c.Scopes,
-		TrustedPeers: c.TrustedPeers, Connectors: c.Connectors, Groups: c.Groups,
+		TrustedPeers: c.TrustedPeers, Connectors: c.Connectors, Groups: c.Groups, NativeSSOGroup: c.NativeSSOGroup,
 		RequirePKCE:       usualPKCE(c.Profile, c.Public),
 		RequirePAR:        client.Profile(c.Profile).Demands().PAR,
 		ScopeClaims:       client.Profile(c.Profile).Demands().ScopeClaims,

@@ -23,7 +23,7 @@ func ClientOf(c client.Client) (Client, error) {
 		AuthMethod:   string(c.AuthMethod),
 		RedirectURIs: c.RedirectURIs, PostLogoutRedirectURIs: c.PostLogoutRedirectURIs,
 		AllowedOrigins: c.AllowedOrigins, GrantTypes: c.GrantTypes, Scopes: c.Scopes,
-		TrustedPeers: c.TrustedPeers, Connectors: c.Connectors, Groups: c.Groups,
+		TrustedPeers: c.TrustedPeers, Connectors: c.Connectors, Groups: c.Groups, NativeSSOGroup: c.NativeSSOGroup,
 		IDTokenAlg:        string(c.IDTokenAlg),
 		AccessTokenFormat: string(c.AccessTokenFormat),
 		AccessTokenTTL:    c.AccessTTL, IDTokenTTL: c.IDTTL,

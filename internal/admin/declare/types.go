@@ -225,6 +225,8 @@ type Client struct {
 	CertificateBoundTokens bool `yaml:"certificate_bound_tokens"`
 	// Bind access tokens to a key that the client proves to have (DPoP, RFC 9449).
 	DPoPBoundTokens bool `yaml:"dpop_bound_tokens"`
+	// Share logins with the clients of the same group: applications of one maker on one device (OpenID Connect Native SSO). Of two clients of a group the one that somebody has logged in to by the scope device_sso lets the other in, if that has the grant type urn:ietf:params:oauth:grant-type:token-exchange.
+	NativeSSOGroup string `yaml:"native_sso_group"`
 	// Instead of expiry.refresh_grace.
 	RefreshGrace *time.Duration `yaml:"refresh_grace"`
 	// What the client's access tokens look like: jwt, which resource servers read by themselves (RFC 9068), or opaque, so that they have to ask by introspection. Without one: jwt.

@@ -127,7 +127,7 @@ var meanings = map[audit.Kind]meaning{
 	audit.DatabaseRestored:    {},
 
 	// What is over with the restore, and what nothing hangs on.
-	audit.LoginSucceeded: {}, audit.LoginRefused: {}, audit.TokenVouched: {}, audit.SessionEnded: {}, audit.CodeReplayed: {}, audit.CodeBurned: {},
+	audit.LoginSucceeded: {}, audit.LoginRefused: {}, audit.TokenVouched: {}, audit.LoginShared: {}, audit.SessionEnded: {}, audit.CodeReplayed: {}, audit.CodeBurned: {},
 	audit.RefreshReused: {}, audit.GrantDenied: {}, audit.TokenRevoked: {}, audit.GrantRevoked: {}, audit.LinkCreated: {},
 	audit.LinkUsed: {}, audit.DeviceDenied: {}, audit.BackchannelApproved: {}, audit.BackchannelDenied: {}, audit.KeyCreated: {}, audit.KeyRotated: {}, audit.KeyDestroyed: {}, audit.KeyRemoved: {},
 	audit.FoundingOffered: {}, audit.FoundingRefused: {}, audit.DutyRun: {}, audit.UpstreamRefused: {},

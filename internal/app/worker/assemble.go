@@ -124,7 +124,7 @@ func (w *Worker) mux(s *site, p *parts, pages *web.Renderer) (http.Handler, erro
 			token.RefreshToken{Grants: t, Users: t, Desk: desk, Roster: p.roster, Tokens: refresh, Lifetimes: lifetimes, Clock: clk},
 			token.ClientCredentials{Desk: desk, Clock: clk},
 			token.DeviceCode{Devices: t, Grants: t, Desk: desk, Lifetimes: lifetimes, Clock: clk},
-			token.TokenExchange{Issuer: issuer, Clients: t, Grants: t, Desk: desk, Access: access, Refresh: refresh, Clock: clk, Vouching: vouching},
+			token.TokenExchange{Issuer: issuer, Clients: t, Grants: t, Desk: desk, Access: access, Refresh: refresh, Clock: clk, Vouching: vouching, Subjects: subjects, Lifetimes: lifetimes},
 			token.JWTBearer{Vouching: vouching},
 			token.CIBA{Devices: t, Grants: t, Desk: desk, Lifetimes: lifetimes, Clock: clk},
 		}

@@ -32,8 +32,9 @@ keys: {algorithms: [ES256]}
 password_grant: true
 expiry: {codes: 10m, sessions: 5m, sessions_idle: 5m}
 clients:
-- {id: app, profile: openid, secret: app-secret, trusted: true, response_types: [code, "id_token token", "code id_token"], id_token_alg: ES256, redirect_uris: ["https://app.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code", "urn:openid:params:grant-type:ciba", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:ietf:params:oauth:grant-type:jwt-bearer", password], ciba_mode: poll, scopes: [openid, profile, offline_access, api, "dex:sessions:read"], groups: [staff]}
+- {id: app, profile: openid, secret: app-secret, trusted: true, response_types: [code, "id_token token", "code id_token"], id_token_alg: ES256, redirect_uris: ["https://app.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code", "urn:openid:params:grant-type:ciba", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:ietf:params:oauth:grant-type:jwt-bearer", password], ciba_mode: poll, scopes: [openid, profile, offline_access, api, device_sso, "dex:sessions:read"], native_sso_group: apps, groups: [staff]}
 - {id: asks, profile: openid, secret: asks-secret, trusted: false, response_types: [code, "id_token token", "code id_token"], id_token_alg: ES256, redirect_uris: ["https://asks.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code", "urn:openid:params:grant-type:ciba", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:ietf:params:oauth:grant-type:jwt-bearer", password], ciba_mode: poll, scopes: [openid, profile, offline_access, api], groups: [staff]}
+- {id: first, public: true, native_sso_group: apps, trusted: true, id_token_alg: ES256, redirect_uris: ["https://first.example.com/cb"], grant_types: [authorization_code], scopes: [openid, device_sso]}
 - {id: peer, secret: peer-secret, id_token_alg: ES256, redirect_uris: ["https://peer.example.com/cb"], trusted_peers: [app, asks]}
 connectors:
 - {id: elsewhere, kind: oidc}
@@ -292,6 +293,13 @@ var gateWays = []gateWay{
 		b.Follow(b.Submit(page.Form(w.t, "login"), "login", "zoe")) // the account is there
 		return func() string {
 			return answered(w.app.Token("grant_type", "password", "username", "zoe", "password", "any", "scope", "openid profile offline_access"))
+		}
+	}},
+	{"share", grant.ShareLogin, "200", func(w *gateWorld) func() string {
+		first := onDevice(w.t, w.s, "first")
+		had := first.Redeem(first.CodeBy(w.s.Browser(w.t), "zoe", by("", "scope", "openid device_sso", "connector_id", "elsewhere")...))
+		return func() string {
+			return answered(join(w.app, had, "audience", w.s.URL, "scope", "openid profile offline_access audience:server:client_id:peer"))
 		}
 	}},
 }

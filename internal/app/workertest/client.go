@@ -163,6 +163,8 @@ type Tokens struct {
 	ExpiresIn    int              `json:"expires_in"`
 	RefreshToken string           `json:"refresh_token"`
 	IDToken      string           `json:"id_token"`
+	DeviceSecret string           `json:"device_secret"`
+	IssuedType   string           `json:"issued_token_type"`
 	Scope        string           `json:"scope"`
 	Details      []map[string]any `json:"authorization_details"`
 	Error        string           `json:"error"`

@@ -31,6 +31,7 @@ const (
 	InitialPrefix     = "dxi_" // initial access token, to register clients
 	EnrolPrefix       = "dxe_" // registration access token, a client's own
 	PushedPrefix      = "dxp_" // handle of a pushed authorization request
+	SharedPrefix      = "dxn_" // device secret, by which applications share a login (Native SSO)
 )
 
 // randomLength is the length of what follows the prefix: two texts of 26 base32

@@ -19,6 +19,7 @@ const (
 	LoginSucceeded Kind = "auth.login.success"
 	LoginRefused   Kind = "auth.login.refused"
 	TokenVouched   Kind = "auth.token.accepted"
+	LoginShared    Kind = "auth.login.shared"
 	SessionEnded   Kind = "session.terminated"
 	ConsentGranted Kind = "consent.granted"
 	ConsentRevoked Kind = "consent.revoked"

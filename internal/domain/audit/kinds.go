@@ -11,6 +11,7 @@ var Meanings = []Meaning{
 	{LoginSucceeded, "Somebody has logged in."},
 	{LoginRefused, "Somebody has proven who they are, and may not log in all the same; detail says why."},
 	{TokenVouched, "An application got tokens for somebody by another issuer's word, with no login."},
+	{LoginShared, "An application got tokens by the login that another had begun on the same device; detail says which."},
 	{SessionEnded, "A session has ended before its time: by a logout, or by an operator."},
 	{ConsentGranted, "Somebody has allowed an application what it asked for."},
 	{ConsentRevoked, "What somebody had allowed an application is taken back."},

@@ -56,6 +56,8 @@ type Client struct {
 	TrustedPeers           []string             `json:"trusted_peers,omitempty"`  // clients that may ask for tokens whose audience this one is
 	Connectors             []string             `json:"connectors,omitempty"`     // by which its users may log in; empty: by any
 	Groups                 []string             `json:"groups,omitempty"`         // of which its users must be in one; empty: anybody
+	// NativeSSOGroup are the applications on one device that share a login with it; empty: none.
+	NativeSSOGroup string `json:"native_sso_group,omitempty"`
 
 	RequirePKCE          bool `json:"require_pkce,omitempty"`
 	RequirePAR           bool `json:"require_par,omitempty"`            // RFC 9126 section 6

@@ -129,8 +129,16 @@ func (all *conflicts) grants(c Client, d Demands) {
 	if i := slices.Index(c.GrantTypes, JWTBearer); i >= 0 && c.Public {
 		all.item("grant_types", i, "%s is not for a public client: whoever gets hold of an assertion could bring it in its name", JWTBearer)
 	}
-	if i := slices.Index(c.GrantTypes, RefreshToken); i >= 0 && !slices.ContainsFunc(c.GrantTypes, func(t string) bool { return slices.Contains(renewable, t) }) {
+	if i := slices.Index(c.GrantTypes, RefreshToken); i >= 0 && !slices.ContainsFunc(c.GrantTypes, func(t string) bool {
+		return slices.Contains(renewable, t) || t == TokenExchange && c.NativeSSOGroup != ""
+	}) {
 		all.item("grant_types", i, "refresh_token needs authorization_code or %s, which is how a client gets one", DeviceCode)
+	}
+	switch i := slices.Index(c.Scopes, oauth.ScopeDevice); {
+	case i >= 0 && c.NativeSSOGroup == "":
+		all.item("scopes", i, "%s needs native_sso_group, which says with whom the login is shared", oauth.ScopeDevice)
+	case i < 0 && c.NativeSSOGroup != "" && !c.May(TokenExchange):
+		all.add("native_sso_group", "is set, and the client has neither the scope %s nor the grant type %s to use it with", oauth.ScopeDevice, TokenExchange)
 	}
 	for i, t := range c.GrantTypes {
 		if slices.Contains(d.GrantTypes, t) {

@@ -77,6 +77,8 @@ func TestSettingsThatContradictEachOther(t *testing.T) {
 			c.Public, c.AuthMethod, c.GrantTypes = true, oauth.AuthNone, []string{AuthorizationCode, ClientCredentials}
 		}, "grant_types[1]"},
 		{"refresh tokens of nothing", Standard, func(c *Client) { c.GrantTypes = []string{RefreshToken} }, "grant_types[0]"},
+		{"a login that is shared with nobody", Standard, func(c *Client) { c.Scopes = append(slices.Clone(c.Scopes), oauth.ScopeDevice) }, "scopes[0]"},
+		{"a group of which nothing can come", Standard, func(c *Client) { c.NativeSSOGroup = "maker" }, "native_sso_group"},
 		{"passwords in OAuth 2.1", Standard, func(c *Client) { c.GrantTypes = append(slices.Clone(c.GrantTypes), Password) }, "grant_types[2]"},
 		{"passwords for a client that registers itself", OpenID, func(c *Client) { c.SelfRegistered = true; c.GrantTypes = append(slices.Clone(c.GrantTypes), Password) }, "grant_types[2]"},
 		{"passwords with FAPI 1", FAPI1, func(c *Client) { c.GrantTypes = append(slices.Clone(c.GrantTypes), Password) }, "grant_types[2]"},

@@ -40,6 +40,7 @@ const (
 	TakeAssertion                      // the token endpoint takes another issuer's word for somebody
 	ExchangeForeign                    // the token endpoint exchanges another issuer's token
 	TakePassword                       // the token endpoint takes somebody's password
+	ShareLogin                         // the token endpoint lets a client take part in the login of another
 	pathEnd
 )
 
@@ -48,7 +49,7 @@ var pathNames = [...]string{
 	"introspect a client's own token",
 	"administer", "administer by a client's own token", "approve a device", "redeem a device's code",
 	"approve a request by the back channel", "redeem a request by the back channel",
-	"issue tokens", "exchange a token", "take an assertion", "exchange another issuer's token", "take a password",
+	"issue tokens", "exchange a token", "take an assertion", "exchange another issuer's token", "take a password", "share a login",
 }
 
 // String returns the path's name, for traces.
@@ -79,15 +80,15 @@ var (
 	ofPerson   = everywhere &^ ofItself                    // somebody's account is concerned
 	ofClient   = ofPerson &^ on(OpenSession, ReuseSession) // … and a client gets something of it
 	vouched    = on(TakeAssertion, ExchangeForeign)        // another issuer speaks for the person
-	unasked    = vouched | on(TakePassword)                // nobody can be asked whether they allow it
+	unasked    = vouched | on(TakePassword, ShareLogin)    // nobody can be asked whether they allow it
 	afterCode  = on(RedeemCode, RedeemDevice, RedeemBackchannel, ExchangeToken, Refresh, Userinfo, Introspect, Administer)
 	answering  = on(IssueCode, IssueTokens) // the authorization endpoint
-	minting    = answering | vouched | on(RedeemCode, Refresh, ActForItself, ExchangeToken, ApproveDevice, RedeemDevice, ApproveBackchannel, RedeemBackchannel, TakePassword)
+	minting    = answering | vouched | on(RedeemCode, Refresh, ActForItself, ExchangeToken, ApproveDevice, RedeemDevice, ApproveBackchannel, RedeemBackchannel, TakePassword, ShareLogin)
 	// What is begun in a session ends in it, even if what comes of it does not.
-	boundToSession = answering | on(ReuseSession, RedeemCode, ApproveDevice, RedeemDevice, ApproveBackchannel, RedeemBackchannel)
+	boundToSession = answering | on(ReuseSession, RedeemCode, ApproveDevice, RedeemDevice, ApproveBackchannel, RedeemBackchannel, ShareLogin)
 	// These are of a browser. Of the others some are of nobody's: an authorization that
 	// was made in no session has none that could end.
-	ofBrowser = answering | on(ReuseSession, RedeemCode, ApproveDevice, RedeemDevice)
+	ofBrowser = answering | on(ReuseSession, RedeemCode, ApproveDevice, RedeemDevice, ShareLogin)
 	presented = on(Userinfo, Introspect, IntrospectOwn, Administer, AdministerOwn) // what was minted comes back
 )
 
@@ -120,8 +121,22 @@ type Case struct {
 	Consent       oauth.Scopes // what the person has allowed
 	// DetailsAllowed is whether they have allowed the very authorization details.
 	DetailsAllowed bool
+	Sharing        Sharing
 	RevokedAt      time.Time // of the grant
 	TokenRevoked   bool
+}
+
+// Sharing is the login of others that a client takes part in, OpenID Connect Native SSO.
+type Sharing struct {
+	Group   string    // of the device secret
+	Since   time.Time // when it was given
+	Sharers []Sharer  // who was given it, and who the ID token
+}
+
+// Sharer is a client with something that it shares, and since when it has it.
+type Sharer struct {
+	client.Client
+	Since time.Time
 }
 
 // Bearing returns the case of an access token with the scopes and the audience that
@@ -148,6 +163,7 @@ const (
 	ClientEpoch         Reason = "issued to another client of this id, which is gone"
 	GrantTypeMissing    Reason = "the client does not have this grant type"
 	ResponseTypeMissing Reason = "the client does not have this response type"
+	LoginNotShared      Reason = "these clients share no logins"
 	RedirectURIRemoved  Reason = "the redirect URI is not registered any more"
 	ScopeNotAllowed     Reason = "the client may not have this scope"
 	AudienceNotAllowed  Reason = "the audience does not trust the client"
@@ -177,10 +193,11 @@ type check struct {
 // checks is the gate. Their order is the order in which a denial is explained.
 var checks = []check{
 	{TenantDisabled, everywhere, func(c *Case) bool { return c.Tenant.Disabled }},
-	{TenantEpoch, on(ReuseSession, IntrospectOwn, AdministerOwn) | afterCode | vouched, func(c *Case) bool { return c.since().Before(c.Tenant.NotBefore) }},
+	{TenantEpoch, on(ReuseSession, IntrospectOwn, AdministerOwn, ShareLogin) | afterCode | vouched, func(c *Case) bool { return c.since().Before(c.Tenant.NotBefore) }},
 	{ClientDisabled, everywhere, func(c *Case) bool { return c.Client.Disabled || c.Client.ID == "" }},
 	{ClientEpoch, on(IntrospectOwn, AdministerOwn) | afterCode | vouched, func(c *Case) bool { return c.since().Before(c.Client.NotBefore) }},
 	{GrantTypeMissing, minting | on(IntrospectOwn, AdministerOwn), func(c *Case) bool { return !c.Client.May(grantTypeOf[c.Path]) }},
+	{LoginNotShared, on(ShareLogin), loginNotShared},
 	{ResponseTypeMissing, answering, func(c *Case) bool { return !c.Client.Answers(c.ResponseType) }},
 	{RedirectURIRemoved, answering | on(RedeemCode), func(c *Case) bool {
 		return !c.Client.Returns(c.RedirectURI)
@@ -191,7 +208,7 @@ var checks = []check{
 	{ConnectorNotAllowed, ofPerson, func(c *Case) bool { return c.Connector != nil && !c.Client.Accepts(c.Connector.ID) }},
 	{UserGone, ofPerson, func(c *Case) bool { return c.User == nil }},
 	{UserDisabled, ofPerson, func(c *Case) bool { return c.User != nil && c.User.Disabled }},
-	{UserEpoch, on(ReuseSession) | afterCode | vouched, func(c *Case) bool { return c.User != nil && c.since().Before(c.User.NotBefore) }},
+	{UserEpoch, on(ReuseSession, ShareLogin) | afterCode | vouched, func(c *Case) bool { return c.User != nil && c.since().Before(c.User.NotBefore) }},
 	{IdentityGone, ofPerson, func(c *Case) bool { return c.Identity == nil }},
 	{GroupNotAllowed, ofClient, func(c *Case) bool {
 		return c.Identity != nil && c.User != nil && !c.Client.Admits(c.Identity.Profile.With(*c.User).Groups)
@@ -217,7 +234,7 @@ var checks = []check{
 		}
 		return (!c.Client.Trusted || on(ApproveDevice, ApproveBackchannel).has(c.Path)) && len(c.Authorization.Scopes.Without(c.Consent)) > 0
 	}},
-	{GrantRevoked, afterCode, func(c *Case) bool { return !c.RevokedAt.IsZero() }},
+	{GrantRevoked, afterCode | on(ShareLogin), func(c *Case) bool { return !c.RevokedAt.IsZero() }},
 	{TokenRevoked, presented | on(ExchangeToken), func(c *Case) bool { return c.TokenRevoked }},
 }
 
@@ -238,17 +255,30 @@ var grantTypeOf = map[Path]string{
 	TakeAssertion:      client.JWTBearer,
 	ExchangeForeign:    client.TokenExchange,
 	TakePassword:       client.Password,
+	ShareLogin:         client.TokenExchange,
 }
 
 // since is when what is presented came to be.
 func (c *Case) since() time.Time {
-	if c.Path == ReuseSession {
-		if c.Session == nil {
-			return time.Time{}
-		}
+	switch {
+	case c.Path == ShareLogin:
+		return c.Sharing.Since
+	case c.Path != ReuseSession:
+		return c.Authorization.IssuedAt
+	case c.Session == nil:
+		return time.Time{}
+	default:
 		return c.Session.CreatedAt
 	}
-	return c.Authorization.IssuedAt
+}
+
+// loginNotShared holds a client to logins of those that the operator has put in one group
+// with it, and which have not been taken out of it since.
+func loginNotShared(c *Case) bool {
+	s := c.Sharing
+	return s.Group == "" || c.Client.NativeSSOGroup != s.Group || len(s.Sharers) == 0 || slices.ContainsFunc(s.Sharers, func(k Sharer) bool {
+		return k.ID == "" || k.Disabled || k.NativeSSOGroup != s.Group || k.Since.Before(k.NotBefore)
+	})
 }
 
 // scopeNotAllowed holds an authorization to the scopes that its client may have.

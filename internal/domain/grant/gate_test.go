@@ -26,7 +26,7 @@ func good(p Path) Case {
 		ResponseTypes: []oauth.ResponseType{oauth.ResponseTypeCode, oauth.ResponseTypeCodeIDToken},
 		Scopes:        oauth.Scopes{oauth.ScopeOpenID, oauth.ScopeOffline, "api"},
 		TrustedPeers:  []string{},
-		Connectors:    []string{"corp"}, Groups: []string{"staff"},
+		Connectors:    []string{"corp"}, Groups: []string{"staff"}, NativeSSOGroup: "apps",
 	}
 	k := Case{
 		Path: p, Now: now, Tenant: tenant.Tenant{ID: "default"}, Client: c,
@@ -39,6 +39,10 @@ func good(p Path) Case {
 		ResponseType: oauth.ResponseTypeCodeIDToken,
 		RequestedAt:  now.Add(-time.Second),
 		Consent:      oauth.Scopes{oauth.ScopeOpenID},
+		Sharing: Sharing{
+			Group: "apps", Since: now.Add(-time.Minute),
+			Sharers: []Sharer{{Client: client.Client{ID: "first", NativeSSOGroup: "apps"}, Since: now.Add(-time.Minute)}},
+		},
 		Authorization: Authorization{
 			ID: "gra_1", ClientID: "app", UserID: "usr_1", ConnectorID: "corp", SessionID: "ses_1",
 			Scopes: oauth.Scopes{oauth.ScopeOpenID}, Audience: []string{"other"}, IssuedAt: now.Add(-time.Minute),
@@ -54,6 +58,7 @@ var spoil = map[Reason]func(c *Case){
 	ClientDisabled:   func(c *Case) { c.Client.Disabled = true },
 	ClientEpoch:      func(c *Case) { c.Client.NotBefore = now },
 	GrantTypeMissing: func(c *Case) { c.Client.GrantTypes = nil },
+	LoginNotShared:   func(c *Case) { c.Client.NativeSSOGroup = "others" },
 	ResponseTypeMissing: func(c *Case) {
 		c.Client.ResponseTypes = []oauth.ResponseType{oauth.ResponseTypeIDToken}
 	},
@@ -90,32 +95,33 @@ var spoil = map[Reason]func(c *Case){
 // userinfo, introspect, introspect a client's own token, administer, administer by a
 // client's own token, approve a device, redeem a device's code, approve and redeem a
 // request by the back channel, issue tokens, exchange a token, take an assertion,
-// exchange another issuer's token, take a password. It repeats nothing of the gate's own table.
+// exchange another issuer's token, take a password, share a login. It repeats nothing of the gate's own table.
 var stops = map[Reason]string{
-	//                    open reuse issue redeem refresh itself userinfo introspect own        administer own  approve redeemD approveB redeemB tokens exchange assertion foreign password
-	TenantDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop     stop   stop    stop",
-	TenantEpoch:         "-    stop  -     stop   stop    -      stop     stop       stop       stop       stop -       stop    -        stop          -     stop     stop   stop    -",
-	ClientDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop     stop   stop    stop",
-	ClientEpoch:         "-    -     -     stop   stop    -      stop     stop       stop       stop       stop -       stop    -        stop          -     stop     stop   stop    -",
-	GrantTypeMissing:    "-    -     stop  stop   stop    stop   -        -          stop       -          stop stop    stop    stop     stop          stop  stop     stop   stop    stop",
-	ResponseTypeMissing: "-    -     stop  -      -       -      -        -          -       -          -    -          -       -        -        stop  -     -      -       -",
-	RedirectURIRemoved:  "-    -     stop  stop   -       -      -        -          -       -          -    -          -       -        -             stop  -     -      -       -",
-	ScopeNotAllowed:     "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop     stop   stop    stop",
-	AudienceNotAllowed:  "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop     stop   stop    stop",
-	ConnectorGone:       "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop",
-	ConnectorNotAllowed: "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop",
-	UserGone:            "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop",
-	UserDisabled:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop",
-	UserEpoch:           "-    stop  -     stop   stop    -      stop     stop       -       stop       -    -          stop    -        stop          -     stop     stop   stop    -",
-	IdentityGone:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop",
-	GroupNotAllowed:     "-    -     stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop",
-	RoleMissing:         "-    -     stop  stop   stop    -      stop     stop       -          stop       -    stop    stop    stop     stop          stop  stop     stop   stop    stop",
-	SessionEnded:        "-    stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop",
-	AuthTooOld:          "-    -     stop  -      -       -      -        -          -       -          -    stop       -       stop     -             stop  -     -      -       -",
-	AuthTooWeak:         "-    -     stop  -      -       -      -        -          -       -          -    -          -       -        -        stop  -     -      -       -",
-	ConsentMissing:      "-    -     stop  -      -       -      -        -          -       -          -    stop       -       stop     -             stop  -     stop   stop    stop",
-	GrantRevoked:        "-    -     -     stop   stop    -      stop     stop       -       stop       -    -          stop    -        stop          -     stop     -      -       -",
-	TokenRevoked:        "-    -     -     -      -       -      stop     stop       stop       stop       stop -       -       -        -             -     stop     -      -       -",
+	//                    open reuse issue redeem refresh itself userinfo introspect own        administer own  approve redeemD approveB redeemB tokens exchange assertion foreign password share
+	TenantDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop     stop   stop    stop    stop",
+	TenantEpoch:         "-    stop  -     stop   stop    -      stop     stop       stop       stop       stop -       stop    -        stop          -     stop     stop   stop    -         stop",
+	ClientDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop     stop   stop    stop    stop",
+	ClientEpoch:         "-    -     -     stop   stop    -      stop     stop       stop       stop       stop -       stop    -        stop          -     stop     stop   stop    -         -",
+	GrantTypeMissing:    "-    -     stop  stop   stop    stop   -        -          stop       -          stop stop    stop    stop     stop          stop  stop     stop   stop    stop    stop",
+	LoginNotShared:      "-    -     -     -      -       -      -        -          -       -          -    -          -       -        -        -     -     -      -       -        stop",
+	ResponseTypeMissing: "-    -     stop  -      -       -      -        -          -       -          -    -          -       -        -        stop  -     -      -       -         -",
+	RedirectURIRemoved:  "-    -     stop  stop   -       -      -        -          -       -          -    -          -       -        -             stop  -     -      -       -         -",
+	ScopeNotAllowed:     "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop     stop   stop    stop    stop",
+	AudienceNotAllowed:  "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop     stop   stop    stop    stop",
+	ConnectorGone:       "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop    stop",
+	ConnectorNotAllowed: "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop    stop",
+	UserGone:            "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop    stop",
+	UserDisabled:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop    stop",
+	UserEpoch:           "-    stop  -     stop   stop    -      stop     stop       -       stop       -    -          stop    -        stop          -     stop     stop   stop    -         stop",
+	IdentityGone:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop    stop",
+	GroupNotAllowed:     "-    -     stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop    stop",
+	RoleMissing:         "-    -     stop  stop   stop    -      stop     stop       -          stop       -    stop    stop    stop     stop          stop  stop     stop   stop    stop    stop",
+	SessionEnded:        "-    stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop    stop",
+	AuthTooOld:          "-    -     stop  -      -       -      -        -          -       -          -    stop       -       stop     -             stop  -     -      -       -         -",
+	AuthTooWeak:         "-    -     stop  -      -       -      -        -          -       -          -    -          -       -        -        stop  -     -      -       -         -",
+	ConsentMissing:      "-    -     stop  -      -       -      -        -          -       -          -    stop       -       stop     -             stop  -     stop   stop    stop    stop",
+	GrantRevoked:        "-    -     -     stop   stop    -      stop     stop       -       stop       -    -          stop    -        stop          -     stop     -      -       -         stop",
+	TokenRevoked:        "-    -     -     -      -       -      stop     stop       stop       stop       stop -       -       -        -             -     stop     -      -       -         -",
 }
 
 // matrix tries every path with every reason against a gate, and says what is not

@@ -36,6 +36,9 @@ type Authorization struct {
 	// Until is when what comes of it ends at the latest; zero if nothing but its own time
 	// ends it. It is not kept.
 	Until time.Time
+	// DeviceSecret is of the secret that the ID token came beside, by which applications
+	// share the login; its zero value is of none. It is not kept with the rest.
+	DeviceSecret secret.Hash
 }
 
 // Terms is what few authorizations say. The zero value is usual, and nothing is kept
@@ -143,7 +146,16 @@ type Opening struct {
 	Changed  bool            // user or identity differ from what is kept
 	Previous session.Session // of the same browser; its ID is empty if there is none
 	Family   Family          // of what is granted without a code; its zero value is none
+	Holder   string          // whoever proves this alone may refresh it; empty: the client
 	Event    audit.Event
+}
+
+// DeviceSecret is what the applications on a device show to share a login, OpenID Connect
+// Native SSO section 3.2.
+type DeviceSecret struct {
+	Hash      secret.Hash
+	Group     string    // of the clients that share it
+	ExpiresAt time.Time // when its session ends at the latest
 }
 
 // Token is the token of another issuer that an authorization rests on. One without an id
@@ -163,12 +175,20 @@ type Store interface {
 	// same account is continued under its old ID with the new cookie; one of another
 	// account is ended.
 	OpenSession(ctx context.Context, p Permit, o Opening) (session.Session, error)
-	// KeepGrant keeps what comes of another issuer's word, or of a password: the account and
-	// the identity of an opening as far as they have changed, the permitted authorization
-	// with its family, and that the token which said so has come; all of it, or nothing. It returns a fault of kind
-	// Conflict if the token has come before, or the identity leads to another account
-	// since it was resolved.
+	// KeepGrant keeps what comes of another issuer's word, of a password, or of a login that
+	// is shared: the account and the identity of an opening as far as they have changed, the
+	// permitted authorization with its family, and that the token which said so has come; all
+	// of it, or nothing. It returns a fault of kind Conflict if the token has come before, or
+	// the identity leads to another account since it was resolved, and of kind NotFound if
+	// the session that it is in has ended.
 	KeepGrant(ctx context.Context, p Permit, o Opening, by Token, steps []audit.Step) error
+	// KeepDeviceSecret gives a grant the secret by which other applications share its login,
+	// and remembers the grant as long as its session can last. One that the device had
+	// before is worth nothing any more, if it was of the same session and group.
+	KeepDeviceSecret(ctx context.Context, p Permit, s DeviceSecret, before secret.Hash) error
+	// SharedLogin returns the grant that a device secret was given with, and the group that
+	// shares it. It returns a fault of kind NotFound if there is no such secret.
+	SharedLogin(ctx context.Context, device secret.Hash) (Known, string, error)
 	// Consent returns what somebody has allowed a client; nothing if they have not.
 	Consent(ctx context.Context, userID, clientID string) (oauth.Scopes, error)
 	// KeepConsent remembers what the session's person allowed the client.

@@ -18,6 +18,8 @@ func settingOf(reason Reason, c *Case) string {
 		return ofClient("disabled: true")
 	case GrantTypeMissing:
 		return ofClient("grant_types: %s", written(c.Client.GrantTypes))
+	case LoginNotShared:
+		return ofClient("native_sso_group: %q", c.Client.NativeSSOGroup)
 	case ResponseTypeMissing:
 		return ofClient("response_types")
 	case RedirectURIRemoved:

@@ -67,7 +67,7 @@ var scopeClaims = map[string]func(p user.Profile, c Claims){
 var reserved = map[string]bool{
 	"iss": true, "sub": true, "aud": true, "exp": true, "nbf": true, "iat": true, "jti": true, "azp": true,
 	"nonce": true, "auth_time": true, "acr": true, "amr": true, "sid": true, "at_hash": true, "c_hash": true,
-	"s_hash": true, "cnf": true, "act": true, "may_act": true, "scope": true, "client_id": true, "typ": true,
+	"s_hash": true, "ds_hash": true, "cnf": true, "act": true, "may_act": true, "scope": true, "client_id": true, "typ": true,
 	"active": true, "token_type": true, "events": true, "gid": true,
 	"email": true, "email_verified": true, "groups": true, // these come with scopes of their own
 	"address": true, "phone_number": true, "phone_number_verified": true, "updated_at": true,

@@ -118,6 +118,7 @@ type IDHint struct {
 	AuthorizedParty string `json:"azp,omitempty"`
 	SessionID       string `json:"sid,omitempty"`
 	GrantID         string `json:"gid,omitempty"`
+	DeviceHash      string `json:"ds_hash,omitempty"`
 }
 
 // IDToken returns what an ID token of ours says that has not expired and can be exchanged,

@@ -78,14 +78,16 @@ func complete(asked oauth.Authorization, c client.Client) oauth.Authorization {
 
 // narrow returns the asked scopes that the client may have. Scopes that we do not
 // know are left out, OpenID Connect Core section 3.1.2.1, and so is a refresh
-// token for a client that cannot use one, or without a code, section 11. Those of the administrators' API are for
-// clients of the operator's own.
+// token for a client that cannot use one, or without a code, section 11, and a login that
+// is shared for one that shares none. Those of the administrators' API are for clients of
+// the operator's own.
 func narrow(asked oauth.Scopes, t oauth.ResponseType, c client.Client) (oauth.Scopes, error) {
 	var granted oauth.Scopes
 	for _, s := range asked {
 		_, audience := oauth.CrossClientAudience(s)
 		switch {
 		case s == oauth.ScopeOffline && (!c.May(client.RefreshToken) || !t.Code()):
+		case s == oauth.ScopeDevice && (c.NativeSSOGroup == "" || !t.Code()):
 		case role.IsAdministrative(s) && !c.Trusted:
 		case audience, c.Scopes.Contains(s):
 			granted = append(granted, s)

@@ -49,7 +49,11 @@ func (g AuthorizationCode) Redeem(ctx context.Context, c client.Client, req oaut
 	whole := known.Case(grant.RedeemCode, c)
 	whole.RedirectURI = req.RedirectURI
 	permit, err := g.Desk.Decide(ctx, whole)
-	return begin(ctx, g.Grants, known, permit, err, now)
+	e, err := begin(ctx, g.Grants, known, permit, err, now)
+	if err != nil || !sharesLogin(c, known) {
+		return e, err
+	}
+	return e.shared(ctx, g.Grants, c, known, req.DeviceSecret)
 }
 
 // begin is what the client of a code gets that has just been redeemed, if the gate

@@ -20,7 +20,7 @@ type ClientCredentials struct {
 func (ClientCredentials) Type() string { return client.ClientCredentials }
 
 // ofPerson are scopes that mean nothing without a person.
-var ofPerson = oauth.Scopes{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopeAddress, oauth.ScopePhone, oauth.ScopeGroups, oauth.ScopeOffline}
+var ofPerson = oauth.Scopes{oauth.ScopeOpenID, oauth.ScopeProfile, oauth.ScopeEmail, oauth.ScopeAddress, oauth.ScopePhone, oauth.ScopeGroups, oauth.ScopeOffline, oauth.ScopeDevice}
 
 // Redeem implements [Grant].
 func (g ClientCredentials) Redeem(ctx context.Context, c client.Client, req oauth.TokenRequest) (Entitlement, error) {

@@ -20,6 +20,7 @@ import (
 	"dex/internal/base/measure"
 	"dex/internal/base/route"
 	"dex/internal/base/seal"
+	"dex/internal/base/secret"
 	"dex/internal/domain/client"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/mint"
@@ -70,6 +71,7 @@ type Entitlement struct {
 	Permit  grant.Permit
 	Profile *user.Profile     // of the person; nil if the client acts for itself
 	Refresh mint.RefreshToken // the refresh token that goes with it; its zero value is none
+	Device  secret.Value      // the device secret that goes with it, if one does
 	Issued  string            // the type of the token that is given, where the client has to be told
 }
 
@@ -209,7 +211,7 @@ func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, a *asked) err
 	if err != nil {
 		return err
 	}
-	answer.IssuedType = e.Issued
+	answer.IssuedType, answer.DeviceSecret = e.Issued, string(e.Device)
 	if e.Refresh.Generation > 0 {
 		answer.RefreshToken = string(h.Refresh.Token(e.Refresh))
 	}
@@ -341,6 +343,8 @@ func toldOf(d *grant.Denial) *oauth.Error {
 	switch d.Reason {
 	case grant.ClientDisabled:
 		return oauth.Wrap(oauth.InvalidClient, d, "Client authentication failed.")
+	case grant.LoginNotShared:
+		return oauth.Wrap(oauth.UnauthorizedClient, d, "This client may not take part in this login.")
 	case grant.GrantTypeMissing:
 		return oauth.Wrap(oauth.UnauthorizedClient, d, "This client may not use this grant type.")
 	case grant.ScopeNotAllowed, grant.AudienceNotAllowed:

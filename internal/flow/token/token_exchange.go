@@ -13,6 +13,7 @@ import (
 	"dex/internal/domain/client"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/mint"
+	"dex/internal/domain/tenant"
 	"dex/internal/protocol/jose"
 	"dex/internal/protocol/oauth"
 )
@@ -22,7 +23,8 @@ import (
 //
 // Of our own tokens nothing is kept. What it gives lives and dies with the grant that the
 // subject's token came of, and no longer than that token. A token of another issuer has no
-// grant here, and so begins one.
+// grant here, and so begins one; and so does whoever takes part in the login of another
+// application, by a device secret.
 type TokenExchange struct {
 	Issuer  string
 	Clients client.Store
@@ -31,6 +33,9 @@ type TokenExchange struct {
 	Access  mint.Reader
 	Refresh mint.RefreshTokens
 	Clock   clock.Clock
+	// Subjects and Lifetimes are for logins that applications share.
+	Subjects  mint.Subjects
+	Lifetimes tenant.Lifetimes
 	// Vouching takes the tokens of other issuers.
 	Vouching Vouching
 }
@@ -47,6 +52,9 @@ func (TokenExchange) Type() string { return client.TokenExchange }
 
 // Redeem implements [Grant].
 func (g TokenExchange) Redeem(ctx context.Context, c client.Client, req oauth.TokenRequest) (Entitlement, error) {
+	if req.Exchange.ActorType == oauth.TokenTypeDeviceSecret {
+		return g.join(ctx, c, req)
+	}
 	if c.Public {
 		return Entitlement{}, oauth.Errorf(oauth.UnauthorizedClient, "A client that keeps no secret may not exchange tokens.")
 	}

@@ -17,6 +17,9 @@ const (
 	TokenTypeRefresh     = "urn:ietf:params:oauth:token-type:refresh_token"
 	TokenTypeIDToken     = "urn:ietf:params:oauth:token-type:id_token"
 	TokenTypeJWT         = "urn:ietf:params:oauth:token-type:jwt"
+
+	// OpenID Connect Native SSO, section 4.1
+	TokenTypeDeviceSecret = "urn:openid:params:token-type:device-secret"
 )
 
 // maxAudiences is how many audiences one request may name.

@@ -14,6 +14,7 @@ const (
 	ScopePhone   = "phone"
 	ScopeGroups  = "groups"
 	ScopeOffline = "offline_access"
+	ScopeDevice  = "device_sso" // OpenID Connect Native SSO, section 3.1
 )
 
 // crossClient begins a scope that asks for an ID token which another client

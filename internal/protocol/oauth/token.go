@@ -34,6 +34,7 @@ type TokenRequest struct {
 	AuthReqID    secret.Value
 	Assertion    secret.Value // another issuer's word for somebody
 	Exchange     Exchange
+	DeviceSecret secret.Value // that the device has already (OpenID Connect Native SSO, section 3.3)
 	Username     string
 	Password     secret.Value
 	Scopes       Scopes
@@ -59,6 +60,7 @@ func ParseTokenRequest(body url.Values) (TokenRequest, error) {
 		RefreshToken: secret.Value(f.one("refresh_token", MaxSecret)),
 		DeviceCode:   deviceCode(f),
 		AuthReqID:    authReqID(f),
+		DeviceSecret: secret.Value(f.one("device_secret", MaxSecret)),
 		Username:     f.one("username", MaxValue),
 		Password:     secret.Value(f.one("password", MaxSecret)),
 		Scopes:       f.scopes(),
@@ -128,6 +130,7 @@ type TokenResponse struct {
 	IDToken      string  `json:"id_token,omitempty"`
 	Details      Details `json:"authorization_details,omitempty"` // RFC 9396, section 7
 	IssuedType   string  `json:"issued_token_type,omitempty"`     // RFC 8693, section 2.2.1
+	DeviceSecret string  `json:"device_secret,omitempty"`         // OpenID Connect Native SSO, section 3.4
 }
 
 // Format keeps the tokens out of everything that is printed.

@@ -196,6 +196,18 @@ var deeds = []deed{
 		permit, o := w.byPassword(n, oauth.ScopeOffline)
 		return func(ctx context.Context) error { return w.KeepGrant(ctx, permit, o, grant.Token{}, nil) }
 	}},
+	{"KeepGrant of a login that is shared", func(w *world, n string) func(context.Context) error {
+		permit, o := w.shared(n)
+		return func(ctx context.Context) error { return w.KeepGrant(ctx, permit, o, grant.Token{}, nil) }
+	}},
+	{"KeepDeviceSecret", func(w *world, n string) func(context.Context) error {
+		_, s := w.login(n)
+		before := w.sharing(s)
+		i := w.issue(s)
+		w.redeem(i)
+		permit, next := Permit(w, grant.RedeemCode, i.Authorization), grant.DeviceSecret{Hash: secret.Value(n).Hash(), Group: "apps", ExpiresAt: s.ExpiresAt}
+		return func(ctx context.Context) error { return w.KeepDeviceSecret(ctx, permit, next, before.Hash) }
+	}},
 	{"Redeem", func(w *world, n string) func(context.Context) error {
 		_, s := w.login(n)
 		i := w.issue(s, oauth.ScopeOffline)

@@ -12,6 +12,7 @@ import (
 	"dex/internal/base/secret"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/credential"
+	"dex/internal/domain/grant"
 	"dex/internal/domain/user"
 	"dex/internal/protocol/oauth"
 	"dex/internal/store"
@@ -67,7 +68,7 @@ var keysOf = map[string]map[string]string{
 	"passwords":       {"user_id": id},
 	"sessions":        {"id": id, "user_id": id, "cookie": hash, "ends_at": later},
 	"consents":        {"user_id": id},
-	"grants":          {"id": id, "user_id": id, "session_id": id, "support_code": id, "code_hash": hash, "attempt": hash, "purge_at": later},
+	"grants":          {"id": id, "user_id": id, "session_id": id, "support_code": id, "code_hash": hash, "attempt": hash, "device_secret": hash, "purge_at": later},
 	"throttles":       {"bucket": hash, "forget_at": later},
 	"revoked_tokens":  {"token": id, "expires_at": later},
 	"used_assertions": {"jti": hash, "expires_at": later},
@@ -148,6 +149,17 @@ func (w *world) askEverything() {
 		func() error {
 			permit, o, by := w.vouched("vouched")
 			return w.KeepGrant(w.ctx, permit, o, by, nil)
+		},
+		func() error {
+			permit, o := w.shared("shared")
+			return w.KeepGrant(w.ctx, permit, o, grant.Token{}, nil)
+		},
+		func() error { _, _, err := w.SharedLogin(w.ctx, w.sharing(s).Hash); return err },
+		func() error {
+			i := w.issue(s)
+			w.redeem(i)
+			next := grant.DeviceSecret{Hash: secret.Value("next").Hash(), Group: "apps", ExpiresAt: s.ExpiresAt}
+			return w.KeepDeviceSecret(w.ctx, Permit(w, grant.RedeemCode, i.Authorization), next, secret.Value("none").Hash())
 		},
 		func() error { _, err := w.TokenRevoked(w.ctx, "tok"); return err },
 		func() error { return w.Revoke(w.ctx, i.ID, audit.TokenRevoked, w.now()) },

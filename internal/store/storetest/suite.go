@@ -51,6 +51,7 @@ func Run(t *testing.T, open Opener) {
 		{"codes", codePromises},
 		{"devices", devicePromises},
 		{"pushed requests", pushedPromises},
+		{"shared logins", sharedPromises},
 		{"enrolments", enrolmentPromises},
 		{"requests by the back channel", backchannelPromises},
 		{"grants", grantPromises},
@@ -215,7 +216,7 @@ func Permit(t testing.TB, path grant.Path, a grant.Authorization) grant.Permit {
 	c := appClient()
 	c.ID, c.Trusted, c.Scopes = a.ClientID, true, a.Scopes
 	c.GrantTypes = append(c.GrantTypes, client.DeviceCode, client.CIBA, client.JWTBearer, client.TokenExchange, client.Implicit, client.Password)
-	c.ResponseTypes = oauth.ResponseTypes()
+	c.ResponseTypes, c.NativeSSOGroup = oauth.ResponseTypes(), "apps"
 	c.Resources, c.DetailsTypes = a.Terms.Resources, []string{"payment"}
 	if c.ID == "" {
 		c.ID = app
@@ -225,6 +226,7 @@ func Permit(t testing.TB, path grant.Path, a grant.Authorization) grant.Permit {
 		Path: path, Now: now, Client: c, Connector: &grant.Connector{ID: a.ConnectorID}, User: &user.User{ID: a.UserID},
 		Identity: &user.Identity{ConnectorID: a.ConnectorID, Subject: a.Subject}, Session: alive, Authorization: a,
 		RedirectURI: redirect, ResponseType: oauth.ResponseTypeCodeIDToken, RequestedAt: now, Consent: a.Scopes,
+		Sharing: grant.Sharing{Group: "apps", Since: now, Sharers: []grant.Sharer{{Client: c, Since: now}}},
 	})
 	if err != nil {
 		t.Fatalf("the gate: %v", err)

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"dex/internal/base/seal"
+	"dex/internal/base/secret"
+	"dex/internal/domain/grant"
 	"dex/internal/domain/key"
 	"dex/internal/protocol/jose"
 	"dex/internal/protocol/oauth"
@@ -21,6 +23,8 @@ var secrecyPromises = []promise{
 		o, s := w.login("zoe")
 		i := w.issue(s, oauth.ScopeOffline)
 		w.redeem(i)
+		device := secret.New(secret.SharedPrefix)
+		w.ok(w.KeepDeviceSecret(w.ctx, Permit(w, grant.RedeemCode, i.Authorization), grant.DeviceSecret{Hash: device.Hash(), Group: "apps", ExpiresAt: s.ExpiresAt}, secret.Hash{}))
 		k := w.key(jose.ES256, 0)
 		w.ok(w.ApplyKeys(w.ctx, key.Changes{Create: []key.Key{k}}, w.now()))
 		der, err := jose.MarshalPrivate(k.Private)
@@ -29,7 +33,7 @@ var secrecyPromises = []promise{
 		dump := Dump(w, w.db)
 		same(w, "the dump shows something", strings.Contains(dump, s.ID), true)
 		for name, value := range map[string][]byte{
-			"code": []byte(i.secret), "connector secret": []byte("a-secret-of-the-connector"), "upstream token": o.Identity.Data,
+			"code": []byte(i.secret), "device secret": []byte(device), "connector secret": []byte("a-secret-of-the-connector"), "upstream token": o.Identity.Data,
 			"upstream session": o.Session.Upstream, "signing key": der, "refresh key": w.RefreshKey(), "client secret": []byte("dxk_app"),
 			"hash of the client secret": clientHash[:],
 		} {
