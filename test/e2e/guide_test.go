@@ -115,16 +115,21 @@ func TestTheExamplesOfTheConnectorsPages(t *testing.T) {
 			s.start()
 		})
 	}
+	t.Run("oidc for tokens alone", func(t *testing.T) {
+		s := newSite(t)
+		s.configure(block(t, "docs/connectors/oidc.md", 1))
+		s.start()
+	})
 	t.Run("oidc with all that FAPI demands", func(t *testing.T) {
 		s := newSite(t)
-		s.configure(block(t, "docs/connectors/oidc.md", 1,
+		s.configure(block(t, "docs/connectors/oidc.md", 2,
 			"${BANK_SIGNING_KEY}", privateKey(t, jose.ES256), "${BANK_DECRYPTION_KEY}", privateKey(t, jose.RS256)))
 		s.start()
 	})
 	t.Run("oidc with its claims", func(t *testing.T) {
 		s := newSite(t)
 		page := "docs/connectors/oidc.md"
-		claims := "      " + strings.ReplaceAll(strings.TrimSpace(block(t, page, 2)), "\n", "\n      ") + "\n"
+		claims := "      " + strings.ReplaceAll(strings.TrimSpace(block(t, page, 3)), "\n", "\n      ") + "\n"
 		s.configure(block(t, page, 0, "${PARTNER_CLIENT_SECRET}", "partner-secret") + claims)
 		s.start()
 	})

@@ -62,6 +62,7 @@ func TestScreenshots(t *testing.T) {
 func portrait(notes string) string {
 	return fmt.Sprintf(`
 name: Example Ltd.
+authorization_details_types: [payment_initiation]
 connectors:
   - {id: local, kind: local, name: Password}
   - id: partner
@@ -89,6 +90,16 @@ clients:
     trusted: true
     redirect_uris: ["%[1]s%[2]s"]
     scopes: [openid, profile, email, groups, "%[4]s"]
+  - id: bank
+    name: Example Bank
+    secret: bank-secret
+    auth_method: client_secret_post
+    redirect_uris: ["%[1]s%[2]s"]
+    grant_types: [authorization_code, "urn:openid:params:grant-type:ciba"]
+    ciba_mode: poll
+    scopes: [openid, profile]
+    resources: ["https://payments.example.com/"]
+    authorization_details_types: [payment_initiation]
   - {id: helpdesk, name: Helpdesk, secret: helpdesk-secret, auth_method: client_secret_post, trusted: true, grant_types: [client_credentials], scopes: ["%[5]s", "%[6]s"]}
 `, notes, app.CallbackPath, app.LoggedOutPath, strings.Join(role.All(), `", "`), role.Links, role.Write(role.Users))
 }
@@ -150,7 +161,16 @@ func (c camera) walk(dex, notes string) {
 	c.await("allow")
 	c.takeUpTo(tall, "consent-administrator")
 
+	c.open(dex + "/authorize?" + url.Values{
+		"client_id": {"bank"}, "redirect_uri": {notes + app.CallbackPath}, "response_type": {"code"}, "scope": {"openid profile"},
+		"code_challenge": {strings.Repeat("c", 43)}, "code_challenge_method": {"S256"}, "resource": {"https://payments.example.com/"},
+		"authorization_details": {`[{"type": "payment_initiation", "amount": {"currency": "EUR", "value": "123.50"}, "creditor": {"name": "Merchant Ltd.", "iban": "DE02100100109307118603"}}]`},
+	}.Encode())
+	c.await("allow")
+	c.takeUpTo(tall, "consent-payment")
+
 	c.device(dex)
+	c.approvals(dex)
 
 	c.open(dex)
 	c.await("user")
@@ -185,6 +205,32 @@ func (c camera) device(dex string) {
 		c.take("device-enter")
 		c.click("submit", "warning")
 		c.take("device-confirm")
+		c.click(says.answer, "answered")
+		c.take(says.page)
+	}
+}
+
+// approvals answers what an application asks by the back channel.
+func (c camera) approvals(dex string) {
+	c.t.Helper()
+	c.open(dex + "/approvals")
+	c.await("none")
+	c.take("approvals-none")
+	for _, says := range []struct{ answer, page string }{{"deny", "approvals-denied"}, {"allow", "approvals-approved"}} {
+		var asked struct {
+			ID string `json:"auth_req_id"`
+		}
+		post(c.t, dex+"/backchannel_authentication", url.Values{
+			"client_id": {"bank"}, "client_secret": {"bank-secret"}, "scope": {"openid profile"}, "login_hint": {"ann@example.com"}, "binding_message": {"W4SCT"},
+		}, &asked)
+		if asked.ID == "" {
+			c.t.Fatal("the application is told nothing")
+		}
+		c.open(dex + "/approvals")
+		c.await("look-0")
+		c.take("approvals")
+		c.click("look-0", "warning")
+		c.take("approvals-confirm")
 		c.click(says.answer, "answered")
 		c.take(says.page)
 	}
