@@ -13,6 +13,7 @@ import (
 // The bounds of authorization details.
 const (
 	MaxDetails     = 4 << 10 // bytes
+	maxDetailDepth = 4
 	maxDetailItems = 20
 )
 
@@ -27,7 +28,9 @@ type Detail struct {
 	Members []DetailMember // but for the type, by their names
 }
 
-// DetailMember is a member of an authorization detail, its value as text or as JSON.
+// DetailMember is a member of an authorization detail. Those of objects within stand by
+// themselves, with a dot before their names, and each item of an array does; what is
+// nested very deep is JSON.
 type DetailMember struct{ Name, Value string }
 
 // ParseDetails reads an authorization_details parameter: objects, each of a type.
@@ -113,14 +116,32 @@ func readDetails(text []byte) (all []Detail, ok bool) {
 			if name == "type" {
 				continue
 			}
-			value := string(item[name])
-			var plain string
-			if value != "null" && json.Unmarshal(item[name], &plain) == nil {
-				value = plain
-			}
-			d.Members = append(d.Members, DetailMember{Name: name, Value: value})
+			d.Members = appendMembers(d.Members, name, item[name], maxDetailDepth)
 		}
 		all = append(all, d)
 	}
 	return all, true
+}
+
+// appendMembers appends what a member holds, for people to read.
+func appendMembers(to []DetailMember, name string, value json.RawMessage, depth int) []DetailMember {
+	var object map[string]json.RawMessage
+	var array []json.RawMessage
+	var text string
+	switch {
+	case string(value) == "null" || depth == 0:
+	case json.Unmarshal(value, &text) == nil:
+		return append(to, DetailMember{name, text})
+	case json.Unmarshal(value, &object) == nil && len(object) > 0:
+		for _, inner := range slices.Sorted(maps.Keys(object)) {
+			to = appendMembers(to, name+"."+inner, object[inner], depth-1)
+		}
+		return to
+	case json.Unmarshal(value, &array) == nil && len(array) > 0:
+		for _, item := range array {
+			to = appendMembers(to, name, item, depth-1)
+		}
+		return to
+	}
+	return append(to, DetailMember{name, string(value)})
 }

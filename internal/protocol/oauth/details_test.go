@@ -16,8 +16,14 @@ func TestParseDetails(t *testing.T) {
 	}{
 		{name: "none"},
 		{name: "one", text: `[{"type":"payment","amount":{"value": 5},"to":"Ben <b>","urgent":true,"note":null}]`, want: []Detail{
-			{Type: "payment", Members: []DetailMember{{"amount", `{"value":5}`}, {"note", "null"}, {"to", "Ben <b>"}, {"urgent", "true"}}},
+			{Type: "payment", Members: []DetailMember{{"amount.value", "5"}, {"note", "null"}, {"to", "Ben <b>"}, {"urgent", "true"}}},
 		}},
+		{name: "with much within", text: `[{"type":"account","accounts":[{"iban":"DE02"},{"iban":"DE03","limits":{}}],"actions":["read","list"],"none":[]}]`, want: []Detail{
+			{Type: "account", Members: []DetailMember{
+				{"accounts.iban", "DE02"}, {"accounts.iban", "DE03"}, {"accounts.limits", "{}"}, {"actions", "read"}, {"actions", "list"}, {"none", "[]"},
+			}},
+		}},
+		{name: "nested very deep", text: `[{"type":"a","b":[[[[["c"]]]]]}]`, want: []Detail{{Type: "a", Members: []DetailMember{{"b", `["c"]`}}}}},
 		{name: "two", text: `[{"type":"a"},{"type":"b"}]`, want: []Detail{{Type: "a"}, {Type: "b"}}},
 		{name: "an object", text: `{"type":"a"}`, refused: true},
 		{name: "an empty array", text: `[]`, refused: true},
