@@ -13,6 +13,7 @@ import (
 	"dex/internal/domain/audit"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/outbox"
+	"dex/internal/protocol/oauth"
 )
 
 var (
@@ -45,6 +46,23 @@ func (t *Tenant) OpenDevice(ctx context.Context, d grant.Device) error {
 			Message: "Too many devices of this application wait to be let in. Please try again later.", RetryAfter: time.Minute,
 		}
 	}
+	if d.Notice == nil || !d.Notice.Push {
+		return t.insertDevice(ctx, t.db.writer(), d)
+	}
+	return t.db.inTx(ctx, func(tx hand) error {
+		if err := t.insertDevice(ctx, tx, d); err != nil {
+			return err
+		}
+		return t.tellInTime(ctx, tx, d)
+	})
+}
+
+// insertDevice writes the row of a device.
+func (t *Tenant) insertDevice(ctx context.Context, tx hand, d grant.Device) error {
+	var who grant.Addressee
+	if d.For != nil {
+		who = *d.For
+	}
 	notice, err := t.sealNotice(d)
 	if err != nil {
 		return err
@@ -53,7 +71,7 @@ func (t *Tenant) OpenDevice(ctx context.Context, d grant.Device) error {
 	if len(d.ACR) > 0 {
 		acr = document{d.ACR}
 	}
-	_, err = t.db.writer().exec(ctx, `
+	_, err = tx.exec(ctx, `
 		INSERT INTO devices (tenant_id, id, code, user_code, client_id, scopes, support_code, remote_addr, user_agent,
 			created_at, expires_at, pause, next_poll_at, purge_at, network, user_id, connector_id, subject, message, acr, notice)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $10, $13, $14, $15, $16, $17, $18, $19, $20)`,
@@ -66,33 +84,55 @@ func (t *Tenant) OpenDevice(ctx context.Context, d grant.Device) error {
 	return err
 }
 
+// pushFor is how long a client is tried that is sent the answer: nobody can ask for it.
+const pushFor = time.Hour
+
 // sealedNotice is a notice as it is sealed.
 type sealedNotice struct {
-	Endpoint string `json:"endpoint"`
-	Token    string `json:"token"`
-	Code     string `json:"code"`
+	Endpoint string        `json:"endpoint"`
+	Token    string        `json:"token"`
+	Code     string        `json:"code"`
+	Push     bool          `json:"push,omitempty"`
+	Family   *grant.Family `json:"family,omitempty"` // of what is sent
 }
 
 func (t *Tenant) sealNotice(d grant.Device) ([]byte, error) {
 	if d.Notice == nil {
 		return nil, nil
 	}
-	text, err := json.Marshal(sealedNotice{d.Notice.Endpoint, string(d.Notice.Token), string(d.Notice.Code)})
+	n := sealedNotice{Endpoint: d.Notice.Endpoint, Token: string(d.Notice.Token), Code: string(d.Notice.Code), Push: d.Notice.Push}
+	if d.Notice.Push {
+		n.Family = &d.Notice.Family
+	}
+	text, err := json.Marshal(n)
 	return t.seal(text, "devices", "notice", d.ID), err
+}
+
+// openNotice returns how the client of a device hears of the answer. It has no code if
+// the client asks by itself.
+func (t *Tenant) openNotice(deviceID string, sealed []byte) (n sealedNotice, err error) {
+	text, err := t.unseal(sealed, "devices", "notice", deviceID)
+	if err != nil || len(text) == 0 {
+		return n, err
+	}
+	if err := json.Unmarshal(text, &n); err != nil {
+		return n, fmt.Errorf("the notice of a device: %w", err)
+	}
+	return n, nil
 }
 
 // notify queues what the client is told of its request, in the transaction that answers
 // it: that it may ask now, whatever the answer is. CIBA section 10.2.
-func (t *Tenant) notify(ctx context.Context, tx hand, deviceID string, sealed []byte, until, now time.Time) error {
-	text, err := t.unseal(sealed, "devices", "notice", deviceID)
-	if err != nil || len(text) == 0 {
-		return err
+func (t *Tenant) notify(ctx context.Context, tx hand, n sealedNotice, until, now time.Time) error {
+	if n.Code == "" {
+		return nil
 	}
-	var n sealedNotice
-	if err := json.Unmarshal(text, &n); err != nil {
-		return fmt.Errorf("the notice of a device: %w", err)
-	}
-	body, err := json.Marshal(map[string]string{"auth_req_id": n.Code})
+	return t.say(ctx, tx, n, map[string]string{"auth_req_id": n.Code}, until, now)
+}
+
+// say queues what stands fast already.
+func (t *Tenant) say(ctx context.Context, tx hand, n sealedNotice, what any, until, now time.Time) error {
+	body, err := json.Marshal(what)
 	if err != nil {
 		return err
 	}
@@ -101,6 +141,35 @@ func (t *Tenant) notify(ctx context.Context, tx hand, deviceID string, sealed []
 		return err
 	}
 	return t.enqueue(ctx, tx, m, now)
+}
+
+// push queues the tokens of a grant for the client that has called for it.
+func (t *Tenant) push(ctx context.Context, tx hand, n sealedNotice, a grant.Authorization) error {
+	if a.Offline() && n.Family != nil {
+		if err := t.beginFamily(ctx, tx, a.ID, *n.Family); err != nil {
+			return err
+		}
+	}
+	m, err := outbox.Delivery{
+		ClientID: a.ClientID, Bearer: n.Token, AuthReqID: n.Code, GrantID: a.ID, Until: a.IssuedAt.Add(pushFor),
+	}.Message()
+	if err != nil {
+		return err
+	}
+	return t.enqueue(ctx, tx, m, a.IssuedAt)
+}
+
+// tellInTime queues what the client is told when the time of a request is up, if nobody
+// has answered by then.
+func (t *Tenant) tellInTime(ctx context.Context, tx hand, d grant.Device) error {
+	m, err := outbox.Delivery{
+		ClientID: d.ClientID, Bearer: string(d.Notice.Token), AuthReqID: string(d.Notice.Code), Until: d.ExpiresAt.Add(pushFor),
+	}.Message()
+	if err != nil {
+		return err
+	}
+	_, err = t.enqueueFor(ctx, tx, m, d.ExpiresAt, d.CreatedAt)
+	return err
 }
 
 const deviceColumns = `id, code, client_id, scopes, support_code, remote_addr, user_agent, created_at, expires_at,
@@ -219,10 +288,18 @@ func (t *Tenant) approveDevice(ctx context.Context, tx hand, p grant.Permit, dev
 		return err
 	}
 	copy(code.Hash[:], hash)
-	if err := t.notify(ctx, tx, deviceID, notice, code.ExpiresAt, a.IssuedAt); err != nil {
+	n, err := t.openNotice(deviceID, notice)
+	if err != nil {
 		return err
 	}
-	return t.insertGrant(ctx, tx, a, code, steps, startedAt)
+	code.Spent = n.Push // the client is sent what it would be redeemed for
+	if err := t.insertGrant(ctx, tx, a, code, steps, startedAt); err != nil {
+		return err
+	}
+	if n.Push {
+		return t.push(ctx, tx, n, a)
+	}
+	return t.notify(ctx, tx, n, code.ExpiresAt, a.IssuedAt)
 }
 
 // DenyDevice implements [grant.DeviceStore].
@@ -270,7 +347,16 @@ func (t *Tenant) denyDevice(ctx context.Context, tx hand, deviceID string, e aud
 	if e.UserID != "" {
 		e.Kind = audit.BackchannelDenied
 	}
-	return e, true, t.notify(ctx, tx, deviceID, notice, expiresAt, e.At)
+	n, err := t.openNotice(deviceID, notice)
+	switch {
+	case err != nil:
+		return e, false, err
+	case n.Push:
+		refused := oauth.PushError(n.Code, oauth.Errorf(oauth.AccessDenied, "The person has refused."))
+		return e, true, t.say(ctx, tx, n, refused, e.At.Add(pushFor), e.At)
+	default:
+		return e, true, t.notify(ctx, tx, n, expiresAt, e.At)
+	}
 }
 
 // PollDevice implements [grant.DeviceStore]. It is one transaction, so that devices

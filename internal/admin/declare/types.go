@@ -192,7 +192,7 @@ type Client struct {
 	// It needs to know which session.
 	BackchannelLogoutSessionRequired bool `yaml:"backchannel_logout_session_required"`
 	// How the client hears of a backchannel authentication (CIBA).
-	CIBAMode string `yaml:"ciba_mode" enum:"poll|ping"`
+	CIBAMode string `yaml:"ciba_mode" enum:"poll|ping|push"`
 	// Where the client is notified, for the mode ping.
 	CIBANotificationEndpoint string `yaml:"ciba_notification_endpoint" format:"uri"`
 	// The algorithm that the client signs backchannel authentication requests with. Without one they need not be signed, except with the profile fapi1.

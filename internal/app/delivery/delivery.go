@@ -49,12 +49,13 @@ const (
 // deliver, and what is queued waits; without a sink there is none to hand on. What
 // cannot be set up is a duty that fails, so that operators see it where they look for
 // the others; what is beside it goes on. Of says what tells the applications of a
-// tenant that sessions have ended; nil if nobody can.
+// tenant what they are told by themselves; nil if nobody can.
 func Duties(db Store, s Settings, of func(ctx context.Context, tenantID string) (Party, error), c clock.Clock) (duties []duty.Duty) {
 	if of != nil {
 		duties = append(duties, duty.TellApplications(db, map[outbox.Kind]outbox.Carrier{
 			outbox.Farewell: Farewells{Of: of, Client: s.Client, Clock: c, Documents: s.Documents},
 			outbox.Notify:   Notifications{Client: s.Client, Clock: c},
+			outbox.Push:     Pushes{Of: of, Client: s.Client, Clock: c, Documents: s.Documents},
 		}, c, tellEvery))
 	}
 	sender, err := Sender(s.Mail, c)

@@ -12,6 +12,7 @@ import (
 	"dex/internal/base/clock"
 	"dex/internal/base/fault"
 	"dex/internal/domain/client"
+	"dex/internal/domain/grant"
 	"dex/internal/domain/mint"
 	"dex/internal/domain/outbox"
 	"dex/internal/domain/session"
@@ -33,6 +34,12 @@ type Farewells struct {
 type Party struct {
 	Clients client.Store
 	Mint    *mint.Mint
+
+	// What an application is sent beside, it is sent by whoever has the duties.
+	Grants  grant.Store
+	Devices grant.DeviceStore
+	Desk    grant.Desk
+	Refresh mint.RefreshTokens
 }
 
 // Carry implements [outbox.Carrier].

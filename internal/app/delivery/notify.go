@@ -33,13 +33,19 @@ func (n Notifications) Carry(ctx context.Context, m outbox.Taken) error {
 	if !n.Clock.Now().Before(told.Until) {
 		return outbox.Refuse(errNothingToAsk)
 	}
+	return tell(ctx, n.Client, told)
+}
+
+// tell sends an application what it is told. What answers with another status than those
+// of success and of a bad moment has refused it.
+func tell(ctx context.Context, client *http.Client, told outbox.Notification) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, told.URL, bytes.NewReader(told.Body))
 	if err != nil {
 		return outbox.Refuse(errors.New("the address of the application is none"))
 	}
 	req.Header.Set("Authorization", "Bearer "+told.Bearer)
 	req.Header.Set("Content-Type", told.ContentType)
-	resp, err := n.Client.Do(req)
+	resp, err := client.Do(req)
 	switch {
 	case errors.Is(err, outbound.ErrRedirect):
 		return outbox.Refuse(fmt.Errorf("tell %s: %w", req.URL.Host, err))

@@ -22,8 +22,10 @@ import (
 	"dex/internal/base/fault"
 	"dex/internal/base/measure"
 	"dex/internal/connector"
+	"dex/internal/connector/roster"
 	"dex/internal/domain/audit"
 	"dex/internal/domain/credential"
+	"dex/internal/domain/grant"
 	"dex/internal/domain/key"
 	"dex/internal/domain/mint"
 	"dex/internal/domain/outbox"
@@ -47,6 +49,7 @@ type Office struct {
 	Hasher     credential.Hasher
 	Algorithms []jose.Algorithm
 	Timing     key.Timing
+	Lifetimes  tenant.Lifetimes
 	Delivery   delivery.Settings
 	ClearEvery time.Duration
 	// Told is called with what came of each run of a duty; nil for nobody.
@@ -98,9 +101,9 @@ func (o *Office) longest(ctx context.Context, id string) (time.Duration, error) 
 	return t.LongestToken(ctx)
 }
 
-// party returns what a tenant's applications are told by that sessions have ended. The
-// keys are looked at each time: it is rare, and whoever has the duties has them of every
-// tenant.
+// party returns what a tenant's applications are told by that sessions have ended, and
+// sent what they have asked for. The keys are looked at each time: it is rare, and whoever
+// has the duties has them of every tenant.
 func (o *Office) party(ctx context.Context, id string) (delivery.Party, error) {
 	t, err := o.DB.Tenant(ctx, id)
 	if err != nil {
@@ -114,7 +117,15 @@ func (o *Office) party(ctx context.Context, id string) (delivery.Party, error) {
 	if err := ring.Refresh(ctx); err != nil {
 		return delivery.Party{}, err
 	}
-	return delivery.Party{Clients: t, Mint: &mint.Mint{Issuer: self.Issuer, Signer: ring, Subjects: mint.Subjects{Key: t.RefreshKey()}}}, nil
+	return delivery.Party{
+		Clients: t, Grants: t, Devices: t,
+		Mint: &mint.Mint{
+			Issuer: self.Issuer, Signer: ring, Lifetimes: o.Lifetimes,
+			Subjects: mint.Subjects{Key: t.RefreshKey()}, Opaque: mint.NewOpaque(t.RefreshKey(), self.Issuer),
+		},
+		Desk:    grant.Desk{Tenants: t, Clients: t, Connectors: &roster.Roster{Store: t, Clock: o.clock()}, Clock: o.clock()},
+		Refresh: mint.RefreshTokens{Key: t.RefreshKey(), Tenant: id},
+	}, nil
 }
 
 // Roster does the duties. There is one in a process.
@@ -235,4 +246,13 @@ func Timing(k config.Keys, e config.Expiry) key.Timing {
 	t.Verifiers += max(0, k.Lead-t.Lead())
 	t.LongestJWT = max(e.IDTokens, e.AccessTokens)
 	return t
+}
+
+// Lifetimes are how long things count that are issued.
+func Lifetimes(e config.Expiry) tenant.Lifetimes {
+	return tenant.Lifetimes{
+		Attempt: e.Attempts, Code: e.Codes, AccessToken: e.AccessTokens, IDToken: e.IDTokens,
+		SessionIdle: e.SessionsIdle, Session: e.Sessions,
+		RefreshIdle: e.RefreshIdle, Refresh: e.Refresh, RefreshGrace: e.RefreshGrace,
+	}
 }

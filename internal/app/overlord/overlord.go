@@ -230,7 +230,7 @@ func (o *Overlord) office(db *store.DB) *office.Office {
 	outward := outbound.New(outbound.Options{AllowPrivate: s.OutboundAllowPrivate, RootCAs: o.roots})
 	return &office.Office{
 		DB: db, Log: o.log, Hasher: credential.NewArgon2(0), Told: o.Told, Tracer: o.tracer(), ClearEvery: s.GCInterval,
-		Algorithms: office.Algorithms(s.Keys), Timing: office.Timing(s.Keys, s.Expiry),
+		Algorithms: office.Algorithms(s.Keys), Timing: office.Timing(s.Keys, s.Expiry), Lifetimes: office.Lifetimes(s.Expiry),
 		Delivery: delivery.Settings{
 			Mail: s.Mail, Audit: s.Audit, AllowPrivate: s.OutboundAllowPrivate, Roots: o.roots, Host: office.Host(),
 			Client:    outward,

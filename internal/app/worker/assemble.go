@@ -304,11 +304,4 @@ func timing(s *config.Settings) key.Timing {
 	return t
 }
 
-func lifetimes(s *config.Settings) tenant.Lifetimes {
-	e := s.Expiry
-	return tenant.Lifetimes{
-		Attempt: e.Attempts, Code: e.Codes, AccessToken: e.AccessTokens, IDToken: e.IDTokens,
-		SessionIdle: e.SessionsIdle, Session: e.Sessions,
-		RefreshIdle: e.RefreshIdle, Refresh: e.Refresh, RefreshGrace: e.RefreshGrace,
-	}
-}
+func lifetimes(s *config.Settings) tenant.Lifetimes { return office.Lifetimes(s.Expiry) }

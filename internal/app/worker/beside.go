@@ -39,7 +39,7 @@ func (w *Worker) runBeside(ctx context.Context) {
 // newOffice puts together what this process does for the whole installation.
 func (w *Worker) newOffice() *office.Office {
 	return &office.Office{
-		DB: w.db, Log: w.log, Hasher: w.hasher, Algorithms: algorithms(w.settings), Timing: timing(w.settings), ClearEvery: clearEvery,
+		DB: w.db, Log: w.log, Hasher: w.hasher, Algorithms: algorithms(w.settings), Timing: timing(w.settings), Lifetimes: lifetimes(w.settings), ClearEvery: clearEvery,
 		Visited: !w.settings.Duties, Tracer: w.tracer(),
 		Delivery: delivery.Settings{
 			Mail: w.settings.Mail, Audit: w.settings.Audit, AllowPrivate: w.settings.OutboundAllowPrivate, Roots: w.roots, Host: w.home.url.Hostname(),

@@ -208,7 +208,7 @@ var triedBy = map[string]string{
 	"authorization_signing_alg":     "TestEachAlgorithmThatTheMetadataListsIsServed",
 	"backchannel_authentication":    "TestThePlanOfFAPICIBA",
 	"backchannel_logout":            "TestApplicationsAreToldBeforeTheBrowserIsSentOn",
-	"backchannel_token_delivery":    "TestAClientAsksForSomebodyWhoAnswersOverTheAPI",
+	"backchannel_token_delivery":    "TestAClientThatIsSentItsTokensDoesNotAskForThem",
 	"backchannel_user_code":         "TestACallIsAnsweredInTheWordsOfCIBA",
 	"claim_types_supported":         "TestClaimsOfOthersArePassedOn",
 	"claims_parameter_supported":    "TestAClaimThatIsAskedForByNameIsAllowedByThePerson",

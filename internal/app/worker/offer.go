@@ -16,7 +16,7 @@ func (w *Worker) offer(types []token.Grant) client.Offer {
 		AuthMethods:   w.authMethods(),
 		SubjectTypes:  []client.SubjectType{client.SubjectPublic, client.SubjectPairwise},
 		Signing:       signing(w.settings),
-		Backchannel:   []string{oauth.DeliveryPoll, oauth.DeliveryPing},
+		Backchannel:   []string{oauth.DeliveryPoll, oauth.DeliveryPing, oauth.DeliveryPush},
 		Requests:      client.ObjectAlgs(),
 		DetailsTypes:  w.settings.AuthorizationDetailsTypes,
 		Encryption:    client.Encryptions{Algs: jose.KeyManagements(), Encs: jose.ContentEncryptions()},

@@ -151,7 +151,7 @@ type TLSAuth struct {
 // Backchannel is how a client asks for somebody who is elsewhere, OpenID Connect
 // Client-Initiated Backchannel Authentication (CIBA) section 4.
 type Backchannel struct {
-	Mode       string         `json:"mode,omitempty"`     // poll or ping
+	Mode       string         `json:"mode,omitempty"`     // poll, ping or push
 	Endpoint   string         `json:"endpoint,omitempty"` // where it is notified
 	RequestAlg jose.Algorithm `json:"request_alg,omitempty"`
 }

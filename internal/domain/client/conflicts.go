@@ -170,12 +170,18 @@ func (all *conflicts) grants(c Client, d Demands) {
 	case c.May(grantCIBA) && c.Public:
 		all.add("grant_types", "has %s, which is not for a public client: anybody could ask people in its name", grantCIBA)
 	case c.May(grantCIBA) && b.Mode == "":
-		all.add("ciba_mode", "is not set, and the grant type %s needs one: poll or ping", grantCIBA)
+		all.add("ciba_mode", "is not set, and the grant type %s needs one: poll, ping or push", grantCIBA)
 	case !c.May(grantCIBA) && b != Backchannel{}:
 		all.add("grant_types", "has no %s, so that what is said of it would serve nothing", grantCIBA)
-	case b.Mode == "ping" && b.Endpoint == "":
+	case b.Mode == oauth.DeliveryPush && d.Bound:
+		all.add("ciba_mode", "is push, which the profile %s does not allow: poll or ping", c.Profile)
+	case b.Mode == oauth.DeliveryPush && c.DPoPBound:
+		all.add("dpop_bound_tokens", "contradicts ciba_mode: push, where the client proves no key that its tokens could be bound to")
+	case b.Mode == oauth.DeliveryPush && c.CertificateBound:
+		all.add("certificate_bound_tokens", "contradicts ciba_mode: push, where the client shows no certificate that its tokens could be bound to")
+	case (b.Mode == oauth.DeliveryPing || b.Mode == oauth.DeliveryPush) && b.Endpoint == "":
 		all.add("ciba_notification_endpoint", "is not set, and the mode %s needs it", b.Mode)
-	case b.Mode == "poll" && b.Endpoint != "":
+	case b.Mode == oauth.DeliveryPoll && b.Endpoint != "":
 		all.add("ciba_notification_endpoint", "is set, and in the mode poll nobody is notified")
 	}
 }

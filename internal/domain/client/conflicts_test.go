@@ -98,6 +98,22 @@ func TestSettingsThatContradictEachOther(t *testing.T) {
 		{"notifications of who polls", Standard, func(c *Client) {
 			c.GrantTypes, c.Backchannel = []string{grantCIBA}, Backchannel{Mode: "poll", Endpoint: "https://a.example/c"}
 		}, "ciba_notification_endpoint"},
+		{"tokens sent", OpenID, func(c *Client) {
+			c.GrantTypes, c.ResponseTypes, c.Backchannel = []string{grantCIBA}, nil, Backchannel{Mode: "push", Endpoint: "https://a.example/c"}
+		}, ""},
+		{"tokens sent to nowhere", Standard, func(c *Client) { c.GrantTypes, c.Backchannel.Mode = []string{grantCIBA}, "push" }, "ciba_notification_endpoint"},
+		{"tokens sent with FAPI 1", FAPI1, func(c *Client) {
+			c.GrantTypes, c.ResponseTypes, c.Backchannel = []string{grantCIBA}, nil, Backchannel{Mode: "push", Endpoint: "https://a.example/c"}
+		}, "ciba_mode"},
+		{"tokens sent with FAPI 2", FAPI2, func(c *Client) {
+			c.GrantTypes, c.ResponseTypes, c.Backchannel = []string{grantCIBA}, nil, Backchannel{Mode: "push", Endpoint: "https://a.example/c"}
+		}, "ciba_mode"},
+		{"tokens sent that are bound to a key", Standard, func(c *Client) {
+			c.GrantTypes, c.Backchannel, c.DPoPBound = []string{grantCIBA}, Backchannel{Mode: "push", Endpoint: "https://a.example/c"}, true
+		}, "dpop_bound_tokens"},
+		{"tokens sent that are bound to a certificate", Standard, func(c *Client) {
+			c.GrantTypes, c.Backchannel, c.CertificateBound = []string{grantCIBA}, Backchannel{Mode: "push", Endpoint: "https://a.example/c"}, true
+		}, "certificate_bound_tokens"},
 		{"a mode without CIBA", Standard, func(c *Client) { c.Backchannel.Mode = "poll" }, "grant_types"},
 
 		// What it sends.

@@ -25,7 +25,7 @@ var everything = Offer{
 	Modes:         []oauth.ResponseMode{"query", "jwt"},
 	Requests:      []jose.Algorithm{"none", jose.RS256, jose.PS256},
 	Userinfo:      true, Introspection: true,
-	Backchannel:  []string{"poll", "ping"},
+	Backchannel:  []string{"poll", "ping", "push"},
 	DetailsTypes: []string{"payment"},
 }
 
@@ -132,7 +132,7 @@ func TestMetadataThatCannotBe(t *testing.T) {
 		{"id_token_encrypted_response_alg", `"RSA1_5"`}, {"default_max_age", `"3600"`}, {"require_auth_time", `"yes"`},
 		{"jwks", `{}`}, {"jwks", `"x"`}, {"jwks", `{"keys":[]}`}, {"jwks", `{"keys":[{"kty":"oct","k":"AAAA"}]}`},
 		{"jwks", strings.Replace(aKeySet, `"x"`, `"d":"AAAA","x"`, 1)},
-		{"backchannel_token_delivery_mode", `"push"`}, {"contacts", `{"a":1}`}, {"authorization_details_types", `["other"]`},
+		{"backchannel_token_delivery_mode", `"post"`}, {"contacts", `{"a":1}`}, {"authorization_details_types", `["other"]`},
 	} {
 		_, err := ReadMetadata(map[string]json.RawMessage{test.name: json.RawMessage(test.raw)}, everything, Client{})
 		found, ok := errors.AsType[*Misfit](err)

@@ -26,11 +26,16 @@ type Addressee struct {
 }
 
 // Notice is how a client hears that it has been answered, if it does not ask by itself:
-// CIBA section 10.2.
+// CIBA sections 10.2 and 10.3.
 type Notice struct {
 	Endpoint string       `json:"endpoint"`
 	Token    secret.Value `json:"-"` // the client's, by which it knows the notice
 	Code     secret.Value `json:"-"` // the auth_req_id
+
+	// Push sends it what it has asked for, so that there is nothing to redeem, and the
+	// family begins, if it is offline, when it is let in.
+	Push   bool
+	Family Family
 }
 
 // NewBackchannelID returns a fresh id for a request by the back channel.

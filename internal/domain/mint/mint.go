@@ -106,7 +106,8 @@ func (m *Mint) idToken(a grant.Authorization, c client.Client, p user.Profile, b
 // beside is what goes to the client together with an ID token. What is empty does not.
 type beside struct {
 	access, code, state string
-	alone               bool // no access token ever comes of it, to ask userinfo with
+	refresh, request    string // which are sent with it by the back channel, CIBA section 10.3.1
+	alone               bool   // no access token ever comes of it, to ask userinfo with
 }
 
 func (m *Mint) accessClaims(a grant.Authorization, c client.Client, now time.Time, ttl time.Duration) AccessClaims {
@@ -168,12 +169,13 @@ func (m *Mint) idClaims(a grant.Authorization, c client.Client, p user.Profile, 
 		"acr":       cmp.Or(credential.Met(a.Methods, a.Terms.ACR), credential.Class(a.Methods)),
 		"amr":       references(a.Methods),
 	})
-	for name, value := range map[string]string{"at_hash": b.access, "c_hash": b.code, "s_hash": b.state} {
+	for name, value := range map[string]string{"at_hash": b.access, "c_hash": b.code, "s_hash": b.state, claimRefreshHash: b.refresh} {
 		if value != "" {
 			claims[name] = jose.HalfHash(c.IDTokenAlg, value)
 		}
 	}
 	claims.text("nonce", a.Nonce)
+	claims.text(claimRequest, b.request)
 	if a.SessionID != "" { // else nobody's browser took part
 		claims["sid"] = session.SID(a.SessionID, c.ID)
 	}

@@ -25,6 +25,7 @@ type Kind string
 const (
 	Mail   Kind = "mail"
 	Notify Kind = "notify" // a [Notification]
+	Push   Kind = "push"   // a [Delivery]
 	// Farewell tells an application that a session has ended, OpenID Connect
 	// Back-Channel Logout 1.0.
 	Farewell Kind = "logout"

@@ -76,11 +76,15 @@ func (h *Handler) call(r *http.Request, c client.Client, req oauth.BackchannelRe
 	answer := oauth.BackchannelResponse{
 		AuthReqID: string(code), ExpiresIn: oauth.Seconds(life / time.Second), Interval: oauth.Seconds(grant.DevicePause / time.Second),
 	}
-	if c.Backchannel.Mode == oauth.DeliveryPing {
+	if mode := c.Backchannel.Mode; mode == oauth.DeliveryPing || mode == oauth.DeliveryPush {
 		if req.NotificationToken == "" {
 			return answer, oauth.Errorf(oauth.InvalidRequest, "The client_notification_token is missing, by which this client wants to be told.")
 		}
 		d.Notice = &grant.Notice{Endpoint: c.Backchannel.Endpoint, Token: req.NotificationToken, Code: code}
+		if mode == oauth.DeliveryPush {
+			d.Notice.Push, d.Notice.Family = true, newFamily(h.Lifetimes, now)
+			answer.Interval = 0 // nobody asks
+		}
 	}
 	var err error
 	if d.For, err = h.addressee(ctx, c, req); err != nil {

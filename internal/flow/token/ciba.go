@@ -36,6 +36,9 @@ var calls = map[grant.Standing]*oauth.Error{
 
 // Redeem implements [Grant].
 func (g CIBA) Redeem(ctx context.Context, c client.Client, req oauth.TokenRequest) (Entitlement, error) {
+	if c.Backchannel.Mode == oauth.DeliveryPush {
+		return Entitlement{}, oauth.Errorf(oauth.UnauthorizedClient, "This client is sent its tokens, and may not ask for them.")
+	}
 	if !req.AuthReqID.Is(secret.BackchannelPrefix) {
 		return Entitlement{}, invalidGrant(errors.New("this is no auth_req_id of ours"))
 	}

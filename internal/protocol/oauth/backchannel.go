@@ -20,6 +20,7 @@ const GrantCIBA = "urn:openid:params:grant-type:ciba"
 const (
 	DeliveryPoll = "poll" // it asks
 	DeliveryPing = "ping" // it is told when to ask
+	DeliveryPush = "push" // it is sent the answer
 )
 
 // MaxBindingMessage is the length of what two screens show for a person to compare, in
@@ -133,3 +134,23 @@ type BackchannelResponse struct {
 
 // authReqID is the identifier of a token request by which the client has asked.
 func authReqID(f *form) secret.Value { return secret.Value(f.one("auth_req_id", MaxSecret)) }
+
+// PushedTokens is what a client is sent whose person has let it in (CIBA, section
+// 10.3.1). It can be encoded, but not printed.
+type PushedTokens struct {
+	AuthReqID string `json:"auth_req_id"`
+	TokenResponse
+}
+
+// PushedError is what a client is sent instead (CIBA, section 12).
+type PushedError struct {
+	AuthReqID   string `json:"auth_req_id"`
+	Code        Code   `json:"error"`
+	Description string `json:"error_description"`
+}
+
+// PushError says in the words that the token endpoint would have used why nothing comes of
+// a request.
+func PushError(authReqID string, e *Error) PushedError {
+	return PushedError{AuthReqID: authReqID, Code: e.Code, Description: e.Description}
+}

@@ -11,6 +11,7 @@ import (
 	"dex/internal/base/secret"
 	"dex/internal/domain/grant"
 	"dex/internal/domain/outbox"
+	"dex/internal/protocol/oauth"
 )
 
 // asked is a request of a client for somebody by name, who has an account.
@@ -39,6 +40,19 @@ func (w *world) notified() outbox.Notification {
 	n, err := outbox.ReadNotification(all[0].Message)
 	w.ok(err)
 	return n
+}
+
+// deliveries returns what is due for clients that are sent their tokens, and takes it.
+func (w *world) deliveries() (all []outbox.Delivery) {
+	w.Helper()
+	due, err := w.db.TakeDue(w.ctx, []outbox.Kind{outbox.Push}, 10, w.now().Add(time.Hour), w.now())
+	w.ok(err)
+	for _, m := range due {
+		d, err := outbox.ReadDelivery(m.Message)
+		w.ok(err)
+		all = append(all, d)
+	}
+	return all
 }
 
 var backchannelPromises = []promise{
@@ -94,6 +108,56 @@ var backchannelPromises = []promise{
 		_, outcome, err = w.Redeem(w.ctx, grant.Proof{Hash: d.Code, ClientID: app}, w.family(), w.now())
 		w.ok(err)
 		same(w, "again", outcome, grant.Replayed)
+	}},
+	{"a client that is sent its tokens has nothing to redeem, and its family begins when it is let in", func(t *testing.T, w *world) {
+		d, a := w.asked("zoe")
+		a.Scopes = append(a.Scopes[:len(a.Scopes):len(a.Scopes)], oauth.ScopeOffline)
+		d.Notice.Push, d.Notice.Family = true, w.family()
+		d.Notice.Family.Generation = 1
+		w.ok(w.OpenDevice(w.ctx, d))
+		same(w, "before anybody has answered", len(w.deliveries()), 0)
+		var outcomes counter[bool]
+		w.atOnce(8, func(int) {
+			mine := a
+			mine.ID = grant.NewID()
+			err := w.ApproveRequest(w.ctx, Permit(t, grant.ApproveBackchannel, mine), d.ID, w.by())
+			if err != nil && !fault.Is(err, fault.Conflict) {
+				w.Error(err)
+			}
+			outcomes.add(err == nil)
+		})
+		alike(w, "let in", outcomes.count, map[bool]int{true: 1, false: 7})
+		sent := w.deliveries()
+		if len(sent) != 1 {
+			w.Fatalf("%d deliveries wait", len(sent))
+		}
+		known, err := w.Grant(w.ctx, sent[0].GrantID, "")
+		w.ok(err)
+		same(w, "whose", known.User.ID, a.UserID)
+		same(w, "generation", known.Family.Generation, 1)
+		w.sameTime("ends", known.Family.ExpiresAt, w.family().ExpiresAt)
+		alike(w, "delivery", sent[0], outbox.Delivery{
+			ClientID: app, Bearer: "token of zoe", AuthReqID: "code of zoe", GrantID: known.Authorization.ID, Until: w.now().Add(time.Hour),
+		})
+		_, outcome, err := w.Redeem(w.ctx, grant.Proof{Hash: d.Code, ClientID: app}, w.family(), w.now())
+		w.ok(err)
+		same(w, "to redeem", outcome, grant.Replayed)
+
+		w.clock.Advance(d.ExpiresAt.Sub(w.now()))
+		sent = w.deliveries()
+		if len(sent) != 1 || sent[0].GrantID != "" || sent[0].AuthReqID != "code of zoe" {
+			w.Errorf("when the time is up: %+v", sent)
+		}
+	}},
+	{"a client that is sent its tokens is sent that it gets none", func(_ *testing.T, w *world) {
+		d, _ := w.asked("zoe")
+		d.Notice.Push, d.Notice.Family = true, w.family()
+		w.ok(w.OpenDevice(w.ctx, d))
+		w.ok(w.DenyRequest(w.ctx, d.ID, w.by()))
+		var body map[string]string
+		w.ok(json.Unmarshal(w.notified().Body, &body))
+		same(w, "which", body["auth_req_id"], "code of zoe")
+		same(w, "why", body["error"], "access_denied")
 	}},
 	{"a request by the back channel that is turned away is so for good, and its client is told", func(_ *testing.T, w *world) {
 		d, a := w.asked("zoe")

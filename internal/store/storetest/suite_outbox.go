@@ -24,7 +24,7 @@ func (w *world) queue(bodies ...string) {
 }
 
 // everyKind is what a process delivers that has everything.
-var everyKind = []outbox.Kind{outbox.Mail, outbox.Notify, outbox.Farewell}
+var everyKind = []outbox.Kind{outbox.Mail, outbox.Notify, outbox.Push, outbox.Farewell}
 
 func (w *world) due(most int) []outbox.Taken {
 	w.Helper()
