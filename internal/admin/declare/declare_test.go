@@ -148,6 +148,7 @@ func TestAClientThatIsToldAgainIsTheSame(t *testing.T) {
 		"public":       "id: spa\npublic: true\nname: Ours\nredirect_uris: [https://a.example/cb]\nrefresh_grace: 0s\nid_token_alg: ES256\nallowed_origins: [https://a.example]",
 		"certified":    "id: c\nprofile: openid\nsecrets: [a, b]\nredirect_uris: [https://a.example/cb]\nrequire_pkce: true\nauth_method: client_secret_post\naccess_token_ttl: 5m",
 		"machine":      "id: m\njwks: {keys: [{kty: OKP, crv: Ed25519, x: 11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo}]}\ngrant_types: [client_credentials]\nscopes: [a, b]\ngroups: [g]\nconnectors: [c]\ntrusted_peers: [p]",
+		"elsewhere":    "id: x\nsecret: hunter2\nredirect_uris: [https://a.example/cb]\ngrant_types: [authorization_code, 'urn:ietf:params:oauth:grant-type:token-exchange']\nid_jag_audiences: [{issuer: https://chat.example, client_id: there, scopes: [chat]}, {issuer: https://mail.example, client_id: x}]",
 		"encrypted":    "id: e\nsecret: hunter2\njwks: {keys: [{kty: EC, crv: P-256, use: enc, kid: e1, alg: ECDH-ES+A256KW, x: MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4, y: 4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM}]}\nredirect_uris: [https://a.example/cb]\nid_token_encryption_alg: ECDH-ES+A256KW\nuserinfo_encryption_alg: ECDH-ES+A256KW\nuserinfo_encryption_enc: A256GCM",
 		"disabled":     webClient + "disabled: true\nnative: true\ntrusted: true\npolicy_url: https://a.example/p\nterms_url: https://a.example/t\nid_token_ttl: 30d\nrefresh_grace: 90s\npost_logout_redirect_uris: [https://a.example/]\nscopes: [openid, 'dex:users:read']",
 	} {

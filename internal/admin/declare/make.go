@@ -61,6 +61,9 @@ func (c Client) Make() (client.Client, error) {
 		LogoURL:     c.LogoURL, HomeURL: c.HomeURL, Contacts: c.Contacts,
 		SoftwareID: c.SoftwareID, SoftwareVersion: c.SoftwareVersion,
 	}
+	for _, a := range c.IDJAGAudiences {
+		made.IDJAGAudiences = append(made.IDJAGAudiences, client.IDJAGAudience{Issuer: a.Issuer, ClientID: a.ClientID, Scopes: a.Scopes})
+	}
 	for _, t := range c.ResponseTypes {
 		made.ResponseTypes = append(made.ResponseTypes, oauth.ResponseType(t))
 	}

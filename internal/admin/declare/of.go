@@ -46,6 +46,9 @@ func ClientOf(c client.Client) (Client, error) {
 		LogoURL: c.LogoURL, HomeURL: c.HomeURL, Contacts: c.Contacts,
 		SoftwareID: c.SoftwareID, SoftwareVersion: c.SoftwareVersion,
 	}
+	for _, a := range c.IDJAGAudiences {
+		d.IDJAGAudiences = append(d.IDJAGAudiences, IDJAGAudience{Issuer: a.Issuer, ClientID: a.ClientID, Scopes: a.Scopes})
+	}
 	for _, t := range c.ResponseTypes {
 		d.ResponseTypes = append(d.ResponseTypes, string(t))
 	}

@@ -12,7 +12,7 @@ import (
 // ofOperators are the settings of a client that it cannot say of itself: the operator's
 // trust in it, and what has another form in registration.
 var ofOperators = []string{
-	"id", "profile", "secret", "secrets", "public", "trusted", "trusted_peers", "connectors", "groups", "native_sso_group", "allowed_origins",
+	"id", "profile", "secret", "secrets", "public", "trusted", "trusted_peers", "id_jag_audiences", "connectors", "groups", "native_sso_group", "allowed_origins",
 	"resources", "require_pkce", "refresh_grace", "access_token_format", "access_token_ttl", "id_token_ttl", "disabled",
 }
 

@@ -137,6 +137,8 @@ type Client struct {
 	Trusted bool `yaml:"trusted"`
 	// The ids of the clients that may ask for tokens meant for this one.
 	TrustedPeers []string `yaml:"trusted_peers"`
+	// Other authorization servers that people are known to by this one: the client may ask for assertions with which it gets access there in their name (ID-JAG), and nobody is asked for consent.
+	IDJAGAudiences []IDJAGAudience `yaml:"id_jag_audiences"`
 	// The ids of the connectors that people may come by. Without any: all.
 	Connectors []string `yaml:"connectors"`
 	// Only members of one of these groups may log in. Without any: everybody.
@@ -239,6 +241,16 @@ type Client struct {
 	Disabled bool `yaml:"disabled"`
 
 	withheld []string // settings that are set and not told
+}
+
+// IDJAGAudience is another authorization server that identity assertions are for.
+type IDJAGAudience struct {
+	// Its issuer, as its own metadata say it.
+	Issuer string `yaml:"issuer" required:"true" format:"uri"`
+	// As which client this one is known there.
+	ClientID string `yaml:"client_id" required:"true"`
+	// The scopes that the client may ask for there. Without any none is named, and the other server decides.
+	Scopes []string `yaml:"scopes"`
 }
 
 // Connector is a way to find out who somebody is.

@@ -32,7 +32,7 @@ keys: {algorithms: [ES256]}
 password_grant: true
 expiry: {codes: 10m, sessions: 5m, sessions_idle: 5m}
 clients:
-- {id: app, profile: openid, secret: app-secret, trusted: true, response_types: [code, "id_token token", "code id_token"], id_token_alg: ES256, redirect_uris: ["https://app.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code", "urn:openid:params:grant-type:ciba", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:ietf:params:oauth:grant-type:jwt-bearer", password], ciba_mode: poll, scopes: [openid, profile, offline_access, api, device_sso, "dex:sessions:read"], native_sso_group: apps, groups: [staff]}
+- {id: app, profile: openid, secret: app-secret, trusted: true, response_types: [code, "id_token token", "code id_token"], id_token_alg: ES256, redirect_uris: ["https://app.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code", "urn:openid:params:grant-type:ciba", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:ietf:params:oauth:grant-type:jwt-bearer", password], ciba_mode: poll, scopes: [openid, profile, offline_access, api, device_sso, "dex:sessions:read"], id_jag_audiences: [{issuer: "https://chat.example.com", client_id: app, scopes: [openid, profile, chat]}], native_sso_group: apps, groups: [staff]}
 - {id: asks, profile: openid, secret: asks-secret, trusted: false, response_types: [code, "id_token token", "code id_token"], id_token_alg: ES256, redirect_uris: ["https://asks.example.com/cb"], grant_types: [authorization_code, refresh_token, client_credentials, implicit, "urn:ietf:params:oauth:grant-type:device_code", "urn:openid:params:grant-type:ciba", "urn:ietf:params:oauth:grant-type:token-exchange", "urn:ietf:params:oauth:grant-type:jwt-bearer", password], ciba_mode: poll, scopes: [openid, profile, offline_access, api], groups: [staff]}
 - {id: first, public: true, native_sso_group: apps, trusted: true, id_token_alg: ES256, redirect_uris: ["https://first.example.com/cb"], grant_types: [authorization_code], scopes: [openid, device_sso]}
 - {id: peer, secret: peer-secret, id_token_alg: ES256, redirect_uris: ["https://peer.example.com/cb"], trusted_peers: [app, asks]}
@@ -302,6 +302,21 @@ var gateWays = []gateWay{
 			return answered(join(w.app, had, "audience", w.s.URL, "scope", "openid profile offline_access audience:server:client_id:peer"))
 		}
 	}},
+	{"assert", grant.AssertIdentity, "200", func(w *gateWorld) func() string {
+		token := w.obtain().RefreshToken
+		return func() string { return w.asserted(token, refreshToken) }
+	}},
+	{"…in-session", grant.AssertIdentity, "200", func(w *gateWorld) func() string {
+		token := w.obtain(bound...).IDToken
+		return func() string { return w.asserted(token, idToken) }
+	}},
+}
+
+// asserted asks for an assertion for a server elsewhere.
+func (w *gateWorld) asserted(token, of string) string {
+	w.t.Helper()
+	return answered(w.app.Token("grant_type", exchange, "requested_token_type", idJAG, "subject_token", token, "subject_token_type", of,
+		"audience", "https://chat.example.com", "scope", "profile"))
 }
 
 // word is the provider's word for somebody who has been here before.

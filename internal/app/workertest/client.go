@@ -160,11 +160,11 @@ type Tokens struct {
 	Header       http.Header      `json:"-"`
 	AccessToken  string           `json:"access_token"`
 	TokenType    string           `json:"token_type"`
+	IssuedType   string           `json:"issued_token_type"`
 	ExpiresIn    int              `json:"expires_in"`
 	RefreshToken string           `json:"refresh_token"`
 	IDToken      string           `json:"id_token"`
 	DeviceSecret string           `json:"device_secret"`
-	IssuedType   string           `json:"issued_token_type"`
 	Scope        string           `json:"scope"`
 	Details      []map[string]any `json:"authorization_details"`
 	Error        string           `json:"error"`

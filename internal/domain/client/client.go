@@ -54,8 +54,9 @@ type Client struct {
 	Resources              []string             `json:"resources,omitempty"`      // that it may ask access tokens for, RFC 8707
 	DetailsTypes           []string             `json:"details_types,omitempty"`  // of authorization details, RFC 9396
 	TrustedPeers           []string             `json:"trusted_peers,omitempty"`  // clients that may ask for tokens whose audience this one is
-	Connectors             []string             `json:"connectors,omitempty"`     // by which its users may log in; empty: by any
-	Groups                 []string             `json:"groups,omitempty"`         // of which its users must be in one; empty: anybody
+	IDJAGAudiences         []IDJAGAudience      `json:"id_jag_audiences,omitempty"`
+	Connectors             []string             `json:"connectors,omitempty"` // by which its users may log in; empty: by any
+	Groups                 []string             `json:"groups,omitempty"`     // of which its users must be in one; empty: anybody
 	// NativeSSOGroup are the applications on one device that share a login with it; empty: none.
 	NativeSSOGroup string `json:"native_sso_group,omitempty"`
 
@@ -117,6 +118,14 @@ type Client struct {
 type Encryption struct {
 	Alg jose.KeyManagement     `json:"alg,omitempty"`
 	Enc jose.ContentEncryption `json:"enc,omitempty"` // empty: A128CBC-HS256
+}
+
+// IDJAGAudience is another authorization server to which we say who somebody is, so that
+// the client gets access there in their name: draft-ietf-oauth-identity-assertion-authz-grant.
+type IDJAGAudience struct {
+	Issuer   string       `json:"issuer"`
+	ClientID string       `json:"client_id"`        // as which the client is known there
+	Scopes   oauth.Scopes `json:"scopes,omitempty"` // all it may ask for there
 }
 
 // TokenFormat is what access tokens look like.
@@ -210,6 +219,16 @@ func (c Client) Trusts(peer string) bool {
 // issuer, which serves userinfo, is one that everybody may ask for.
 func (c Client) MayReach(resource, issuer string) bool {
 	return resource == issuer || slices.Contains(c.Resources, resource)
+}
+
+// Asserts returns the other authorization server of an issuer, if the client may ask for
+// assertions for it.
+func (c Client) Asserts(issuer string) (IDJAGAudience, bool) {
+	i := slices.IndexFunc(c.IDJAGAudiences, func(a IDJAGAudience) bool { return a.Issuer == issuer })
+	if i < 0 {
+		return IDJAGAudience{}, false
+	}
+	return c.IDJAGAudiences[i], true
 }
 
 // MayDetail reports whether the client may ask for authorization details: those whose

@@ -47,6 +47,7 @@ func Conflicts(c Client) []Conflict {
 	found.grants(c, d)
 	found.requests(c, d)
 	found.answers(c, d)
+	found.assertions(c)
 	found.bindings(c, d)
 	found.places(c)
 	return found
@@ -257,6 +258,40 @@ func (all *conflicts) answers(c Client, d Demands) {
 	if c.DefaultMaxAge != nil && *c.DefaultMaxAge < 0 {
 		all.add("default_max_age", "must not be negative")
 	}
+}
+
+// assertions looks at the other authorization servers that the client asks assertions for.
+func (all *conflicts) assertions(c Client) {
+	const setting = "id_jag_audiences"
+	if len(c.IDJAGAudiences) == 0 {
+		return
+	}
+	switch {
+	case !c.May(TokenExchange):
+		all.add(setting, "needs the grant type %s, by which assertions are asked for", TokenExchange)
+	case c.Public:
+		all.add(setting, "is not for a public client: whoever gets hold of an ID token could ask in its name")
+	case c.SubjectType == SubjectPairwise:
+		all.add(setting, "contradicts subject_type: pairwise: the other server knows people by another subject than this client does, so that the assertion would name somebody it has never heard of")
+	}
+	for i, a := range c.IDJAGAudiences {
+		switch {
+		case !secure(a.Issuer) && !loopback(a.Issuer) || strings.ContainsAny(a.Issuer, "?#"):
+			all.item(setting, i, "must have an issuer that is an https URL without a query and a fragment")
+		case a.ClientID == "":
+			all.item(setting, i, "has no client_id: say as which client this one is known there")
+		case slices.ContainsFunc(c.IDJAGAudiences[:i], func(before IDJAGAudience) bool { return before.Issuer == a.Issuer }):
+			all.item(setting, i, "has the issuer of another: one server knows the client by one client_id")
+		case slices.ContainsFunc(a.Scopes, noScope):
+			all.item(setting, i, "has a scope that is none: visible ASCII characters other than \" and \\, without spaces")
+		}
+	}
+}
+
+// noScope reports whether a text is anything but one scope.
+func noScope(s string) bool {
+	all, err := oauth.ParseScopes(s)
+	return err != nil || len(all) != 1 || all[0] != s
 }
 
 // canEncrypt reports whether there is a key to encrypt to in a way, as far as is known

@@ -39,6 +39,17 @@ func TestSoundClientsHaveNoConflicts(t *testing.T) {
 	}
 }
 
+// elsewhere gives a client a server to ask assertions for.
+func elsewhere(change func(c *Client)) func(c *Client) {
+	return func(c *Client) {
+		c.GrantTypes = []string{AuthorizationCode, TokenExchange}
+		c.IDJAGAudiences = []IDJAGAudience{{Issuer: "https://chat.example", ClientID: "there", Scopes: oauth.Scopes{"chat"}}}
+		if change != nil {
+			change(c)
+		}
+	}
+}
+
 func TestSettingsThatContradictEachOther(t *testing.T) {
 	key, err := jose.GenerateKey(jose.EncryptEC)
 	if err != nil {
@@ -51,6 +62,16 @@ func TestSettingsThatContradictEachOther(t *testing.T) {
 		change func(c *Client)
 		at     string // the setting that is named; empty if nothing is wrong
 	}{
+		// To whom we say who somebody is.
+		{"a server elsewhere", Standard, elsewhere(nil), ""},
+		{"… without the grant type", Standard, elsewhere(func(c *Client) { c.GrantTypes = c.GrantTypes[:1] }), "id_jag_audiences"},
+		{"… that knows people by another subject", Standard, elsewhere(func(c *Client) { c.SubjectType = SubjectPairwise }), "id_jag_audiences"},
+		{"… of a public client", Standard, elsewhere(func(c *Client) { c.Public, c.AuthMethod = true, oauth.AuthNone }), "id_jag_audiences"},
+		{"… that anybody could be", Standard, elsewhere(func(c *Client) { c.IDJAGAudiences[0].Issuer = "http://chat.example" }), "id_jag_audiences[0]"},
+		{"… with a query", Standard, elsewhere(func(c *Client) { c.IDJAGAudiences[0].Issuer += "?a=b" }), "id_jag_audiences[0]"},
+		{"… where nobody knows it", Standard, elsewhere(func(c *Client) { c.IDJAGAudiences[0].ClientID = "" }), "id_jag_audiences[0]"},
+		{"… that stands there twice", Standard, elsewhere(func(c *Client) { c.IDJAGAudiences = append(c.IDJAGAudiences, c.IDJAGAudiences[0]) }), "id_jag_audiences[1]"},
+		{"… with two scopes for one", Standard, elsewhere(func(c *Client) { c.IDJAGAudiences[0].Scopes = oauth.Scopes{"a b"} }), "id_jag_audiences[0]"},
 		// How it proves who it is.
 		{"a public client with a secret", Standard, func(c *Client) { c.Public = true }, "auth_method"},
 		{"a client that proves nothing and is not public", Standard, func(c *Client) { c.AuthMethod = oauth.AuthNone }, "auth_method"},

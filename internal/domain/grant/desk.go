@@ -38,8 +38,10 @@ func (d Desk) Decide(ctx context.Context, c Case) (Permit, error) {
 			return Permit{}, fmt.Errorf("gate: %w", err)
 		}
 	}
-	if c.Peers, err = d.peers(ctx, c.Authorization.Audience); err != nil {
-		return Permit{}, fmt.Errorf("gate: %w", err)
+	if c.Path != AssertIdentity { // whose audience is no client
+		if c.Peers, err = d.peers(ctx, c.Authorization.Audience); err != nil {
+			return Permit{}, fmt.Errorf("gate: %w", err)
+		}
 	}
 	return Decide(c)
 }

@@ -41,6 +41,7 @@ const (
 	ExchangeForeign                    // the token endpoint exchanges another issuer's token
 	TakePassword                       // the token endpoint takes somebody's password
 	ShareLogin                         // the token endpoint lets a client take part in the login of another
+	AssertIdentity                     // the token endpoint says to another authorization server who somebody is, ID-JAG
 	pathEnd
 )
 
@@ -50,6 +51,7 @@ var pathNames = [...]string{
 	"administer", "administer by a client's own token", "approve a device", "redeem a device's code",
 	"approve a request by the back channel", "redeem a request by the back channel",
 	"issue tokens", "exchange a token", "take an assertion", "exchange another issuer's token", "take a password", "share a login",
+	"assert an identity",
 }
 
 // String returns the path's name, for traces.
@@ -81,9 +83,9 @@ var (
 	ofClient   = ofPerson &^ on(OpenSession, ReuseSession) // … and a client gets something of it
 	vouched    = on(TakeAssertion, ExchangeForeign)        // another issuer speaks for the person
 	unasked    = vouched | on(TakePassword, ShareLogin)    // nobody can be asked whether they allow it
-	afterCode  = on(RedeemCode, RedeemDevice, RedeemBackchannel, ExchangeToken, Refresh, Userinfo, Introspect, Administer)
+	afterCode  = on(RedeemCode, RedeemDevice, RedeemBackchannel, ExchangeToken, AssertIdentity, Refresh, Userinfo, Introspect, Administer)
 	answering  = on(IssueCode, IssueTokens) // the authorization endpoint
-	minting    = answering | vouched | on(RedeemCode, Refresh, ActForItself, ExchangeToken, ApproveDevice, RedeemDevice, ApproveBackchannel, RedeemBackchannel, TakePassword, ShareLogin)
+	minting    = answering | vouched | on(RedeemCode, Refresh, ActForItself, ExchangeToken, AssertIdentity, ApproveDevice, RedeemDevice, ApproveBackchannel, RedeemBackchannel, TakePassword, ShareLogin)
 	// What is begun in a session ends in it, even if what comes of it does not.
 	boundToSession = answering | on(ReuseSession, RedeemCode, ApproveDevice, RedeemDevice, ApproveBackchannel, RedeemBackchannel, ShareLogin)
 	// These are of a browser. Of the others some are of nobody's: an authorization that
@@ -256,6 +258,7 @@ var grantTypeOf = map[Path]string{
 	ExchangeForeign:    client.TokenExchange,
 	TakePassword:       client.Password,
 	ShareLogin:         client.TokenExchange,
+	AssertIdentity:     client.TokenExchange,
 }
 
 // since is when what is presented came to be.
@@ -283,13 +286,22 @@ func loginNotShared(c *Case) bool {
 
 // scopeNotAllowed holds an authorization to the scopes that its client may have.
 // Those of the administrators' API are for clients of the operator's own. Authorization
-// details are scopes that say more.
+// details are scopes that say more. What is asked for at another authorization server is
+// held to what the client may have there.
 func scopeNotAllowed(c *Case) bool {
 	if !c.Client.MayDetail(c.Authorization.Terms.Details) {
 		return true
 	}
+	mine := c.Client.Scopes
+	if c.Path == AssertIdentity {
+		there, ok := c.elsewhere()
+		if !ok {
+			return false // which is the audience's matter
+		}
+		mine = there.Scopes
+	}
 	for _, s := range c.Authorization.Scopes {
-		if _, ok := oauth.CrossClientAudience(s); !ok && !c.Client.Scopes.Contains(s) {
+		if _, ok := oauth.CrossClientAudience(s); (!ok || c.Path == AssertIdentity) && !mine.Contains(s) {
 			return true
 		}
 		if role.IsAdministrative(s) && !c.Client.Trusted {
@@ -303,10 +315,24 @@ func audienceNotAllowed(c *Case) bool {
 	if slices.ContainsFunc(c.Authorization.Terms.Resources, func(r string) bool { return !c.Client.MayReach(r, c.Tenant.Issuer) }) {
 		return true
 	}
+	if c.Path == AssertIdentity {
+		_, ok := c.elsewhere()
+		return !ok
+	}
 	return slices.ContainsFunc(c.Authorization.Audience, func(id string) bool {
 		peer, ok := c.Peers[id]
 		return !ok || peer.Disabled || !peer.Trusts(c.Client.ID)
 	})
+}
+
+// elsewhere returns the other authorization server that an assertion is for, if it is one
+// of the client's. It is one, and never ourselves: whoever takes their own assertions
+// gives away more than was granted.
+func (c *Case) elsewhere() (client.IDJAGAudience, bool) {
+	if len(c.Authorization.Audience) != 1 || c.Authorization.Audience[0] == c.Tenant.Issuer {
+		return client.IDJAGAudience{}, false
+	}
+	return c.Client.Asserts(c.Authorization.Audience[0])
 }
 
 // sessionEnded holds a grant to the session it was made in, unless it was made to

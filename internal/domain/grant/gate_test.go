@@ -26,10 +26,15 @@ func good(p Path) Case {
 		ResponseTypes: []oauth.ResponseType{oauth.ResponseTypeCode, oauth.ResponseTypeCodeIDToken},
 		Scopes:        oauth.Scopes{oauth.ScopeOpenID, oauth.ScopeOffline, "api"},
 		TrustedPeers:  []string{},
-		Connectors:    []string{"corp"}, Groups: []string{"staff"}, NativeSSOGroup: "apps",
+		IDJAGAudiences: []client.IDJAGAudience{
+			{Issuer: "other", ClientID: "there", Scopes: oauth.Scopes{oauth.ScopeOpenID, "api", role.Read(role.Users)}},
+			{Issuer: "app", ClientID: "there", Scopes: oauth.Scopes{oauth.ScopeOpenID}},
+			{Issuer: "https://id.example.com", ClientID: "there", Scopes: oauth.Scopes{oauth.ScopeOpenID}},
+		},
+		Connectors: []string{"corp"}, Groups: []string{"staff"}, NativeSSOGroup: "apps",
 	}
 	k := Case{
-		Path: p, Now: now, Tenant: tenant.Tenant{ID: "default"}, Client: c,
+		Path: p, Now: now, Tenant: tenant.Tenant{ID: "default", Issuer: "https://id.example.com"}, Client: c,
 		Peers:        map[string]client.Client{"other": {ID: "other", TrustedPeers: []string{"app"}}},
 		Connector:    &Connector{ID: "corp"},
 		User:         &user.User{ID: "usr_1"},
@@ -63,9 +68,14 @@ var spoil = map[Reason]func(c *Case){
 		c.Client.ResponseTypes = []oauth.ResponseType{oauth.ResponseTypeIDToken}
 	},
 	RedirectURIRemoved: func(c *Case) { c.Client.RedirectURIs = []string{"https://elsewhere.example.com/cb"} },
-	ScopeNotAllowed:    func(c *Case) { c.Client.Scopes = oauth.Scopes{"api"} },
-	AudienceNotAllowed: func(c *Case) { c.Peers = map[string]client.Client{"other": {ID: "other"}} },
-	ConnectorGone:      func(c *Case) { c.Connector.Disabled = true },
+	ScopeNotAllowed: func(c *Case) {
+		c.Client.Scopes = oauth.Scopes{"api"}
+		c.Client.IDJAGAudiences = []client.IDJAGAudience{{Issuer: "other", Scopes: oauth.Scopes{"api"}}}
+	},
+	AudienceNotAllowed: func(c *Case) {
+		c.Peers, c.Client.IDJAGAudiences = map[string]client.Client{"other": {ID: "other"}}, c.Client.IDJAGAudiences[1:]
+	},
+	ConnectorGone: func(c *Case) { c.Connector.Disabled = true },
 	ConnectorNotAllowed: func(c *Case) {
 		c.Client.Connectors = []string{"another"}
 	},
@@ -95,33 +105,33 @@ var spoil = map[Reason]func(c *Case){
 // userinfo, introspect, introspect a client's own token, administer, administer by a
 // client's own token, approve a device, redeem a device's code, approve and redeem a
 // request by the back channel, issue tokens, exchange a token, take an assertion,
-// exchange another issuer's token, take a password, share a login. It repeats nothing of the gate's own table.
+// exchange another issuer's token, take a password, share a login, assert an identity. It repeats nothing of the gate's own table.
 var stops = map[Reason]string{
-	//                    open reuse issue redeem refresh itself userinfo introspect own        administer own  approve redeemD approveB redeemB tokens exchange assertion foreign password share
-	TenantDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop     stop   stop    stop    stop",
-	TenantEpoch:         "-    stop  -     stop   stop    -      stop     stop       stop       stop       stop -       stop    -        stop          -     stop     stop   stop    -         stop",
-	ClientDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop     stop   stop    stop    stop",
-	ClientEpoch:         "-    -     -     stop   stop    -      stop     stop       stop       stop       stop -       stop    -        stop          -     stop     stop   stop    -         -",
-	GrantTypeMissing:    "-    -     stop  stop   stop    stop   -        -          stop       -          stop stop    stop    stop     stop          stop  stop     stop   stop    stop    stop",
-	LoginNotShared:      "-    -     -     -      -       -      -        -          -       -          -    -          -       -        -        -     -     -      -       -        stop",
-	ResponseTypeMissing: "-    -     stop  -      -       -      -        -          -       -          -    -          -       -        -        stop  -     -      -       -         -",
-	RedirectURIRemoved:  "-    -     stop  stop   -       -      -        -          -       -          -    -          -       -        -             stop  -     -      -       -         -",
-	ScopeNotAllowed:     "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop     stop   stop    stop    stop",
-	AudienceNotAllowed:  "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop     stop   stop    stop    stop",
-	ConnectorGone:       "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop    stop",
-	ConnectorNotAllowed: "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop    stop",
-	UserGone:            "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop    stop",
-	UserDisabled:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop    stop",
-	UserEpoch:           "-    stop  -     stop   stop    -      stop     stop       -       stop       -    -          stop    -        stop          -     stop     stop   stop    -         stop",
-	IdentityGone:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop    stop",
-	GroupNotAllowed:     "-    -     stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop    stop",
-	RoleMissing:         "-    -     stop  stop   stop    -      stop     stop       -          stop       -    stop    stop    stop     stop          stop  stop     stop   stop    stop    stop",
-	SessionEnded:        "-    stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop    stop",
-	AuthTooOld:          "-    -     stop  -      -       -      -        -          -       -          -    stop       -       stop     -             stop  -     -      -       -         -",
-	AuthTooWeak:         "-    -     stop  -      -       -      -        -          -       -          -    -          -       -        -        stop  -     -      -       -         -",
-	ConsentMissing:      "-    -     stop  -      -       -      -        -          -       -          -    stop       -       stop     -             stop  -     stop   stop    stop    stop",
-	GrantRevoked:        "-    -     -     stop   stop    -      stop     stop       -       stop       -    -          stop    -        stop          -     stop     -      -       -         stop",
-	TokenRevoked:        "-    -     -     -      -       -      stop     stop       stop       stop       stop -       -       -        -             -     stop     -      -       -         -",
+	//                    open reuse issue redeem refresh itself userinfo introspect own        administer own  approve redeemD approveB redeemB tokens exchange assertion foreign password share assert
+	TenantDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop     stop   stop    stop    stop    stop",
+	TenantEpoch:         "-    stop  -     stop   stop    -      stop     stop       stop       stop       stop -       stop    -        stop          -     stop     stop   stop    -         stop    stop",
+	ClientDisabled:      "stop stop  stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop     stop   stop    stop    stop    stop",
+	ClientEpoch:         "-    -     -     stop   stop    -      stop     stop       stop       stop       stop -       stop    -        stop          -     stop     stop   stop    -         -    stop",
+	GrantTypeMissing:    "-    -     stop  stop   stop    stop   -        -          stop       -          stop stop    stop    stop     stop          stop  stop     stop   stop    stop    stop    stop",
+	LoginNotShared:      "-    -     -     -      -       -      -        -          -       -          -    -          -       -        -        -     -     -      -       -        stop    -",
+	ResponseTypeMissing: "-    -     stop  -      -       -      -        -          -       -          -    -          -       -        -        stop  -     -      -       -         -    -",
+	RedirectURIRemoved:  "-    -     stop  stop   -       -      -        -          -       -          -    -          -       -        -             stop  -     -      -       -         -    -",
+	ScopeNotAllowed:     "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop     stop   stop    stop    stop    stop",
+	AudienceNotAllowed:  "-    -     stop  stop   stop    stop   stop     stop       stop       stop       stop stop    stop    stop     stop          stop  stop     stop   stop    stop    stop    stop",
+	ConnectorGone:       "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop    stop    stop",
+	ConnectorNotAllowed: "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop    stop    stop",
+	UserGone:            "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop    stop    stop",
+	UserDisabled:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop    stop    stop",
+	UserEpoch:           "-    stop  -     stop   stop    -      stop     stop       -       stop       -    -          stop    -        stop          -     stop     stop   stop    -         stop    stop",
+	IdentityGone:        "stop stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop    stop    stop",
+	GroupNotAllowed:     "-    -     stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop    stop    stop",
+	RoleMissing:         "-    -     stop  stop   stop    -      stop     stop       -          stop       -    stop    stop    stop     stop          stop  stop     stop   stop    stop    stop    stop",
+	SessionEnded:        "-    stop  stop  stop   stop    -      stop     stop       -       stop       -    stop       stop    stop     stop          stop  stop     stop   stop    stop    stop    stop",
+	AuthTooOld:          "-    -     stop  -      -       -      -        -          -       -          -    stop       -       stop     -             stop  -     -      -       -         -    -",
+	AuthTooWeak:         "-    -     stop  -      -       -      -        -          -       -          -    -          -       -        -        stop  -     -      -       -         -    -",
+	ConsentMissing:      "-    -     stop  -      -       -      -        -          -       -          -    stop       -       stop     -             stop  -     stop   stop    stop    stop    -",
+	GrantRevoked:        "-    -     -     stop   stop    -      stop     stop       -       stop       -    -          stop    -        stop          -     stop     -      -       -         stop    stop",
+	TokenRevoked:        "-    -     -     -      -       -      stop     stop       stop       stop       stop -       -       -        -             -     stop     -      -       -         -    -",
 }
 
 // matrix tries every path with every reason against a gate, and says what is not
@@ -296,9 +306,10 @@ var faces = []struct {
 	{"the client may not ask for the resource any more", AudienceNotAllowed, func(c *Case) {
 		c.Authorization.Audience, c.Authorization.Terms.Resources = nil, []string{"https://api.example"}
 	}},
-	{"who the tokens are for is not there any more", AudienceNotAllowed, func(c *Case) { c.Peers = nil }},
+	{"who the tokens are for is not there any more", AudienceNotAllowed, func(c *Case) { c.Peers, c.Client.IDJAGAudiences = nil, nil }},
 	{"who the tokens are for is disabled", AudienceNotAllowed, func(c *Case) {
 		c.Peers = map[string]client.Client{"other": {ID: "other", TrustedPeers: []string{"app"}, Disabled: true}}
+		c.Client.IDJAGAudiences = nil // a server elsewhere is not ours to disable
 	}},
 	{"of two whom the tokens are for one trusts nobody", AudienceNotAllowed, func(c *Case) {
 		c.Authorization.Audience = []string{"other", "third"}
@@ -404,6 +415,33 @@ func TestTheGateStopsNothingThatIsJustInTime(t *testing.T) {
 			if _, err := Decide(c); err != nil {
 				t.Errorf("%s: %s is refused: %v", p, tt.name, err)
 			}
+		}
+	}
+}
+
+// Whoever takes their own assertions gives away more than was granted, and one that is for
+// two servers either of them could bring to the other.
+func TestAnAssertionIsForOneOtherServerAndForScopesThere(t *testing.T) {
+	for _, tt := range []struct {
+		name     string
+		audience []string
+		scopes   oauth.Scopes
+		want     Reason
+	}{
+		{"for the other server", []string{"other"}, oauth.Scopes{"api"}, ""},
+		{"without a scope", []string{"other"}, nil, ""},
+		{"for ourselves", []string{"https://id.example.com"}, oauth.Scopes{"openid"}, AudienceNotAllowed},
+		{"for two servers", []string{"other", "app"}, oauth.Scopes{"openid"}, AudienceNotAllowed},
+		{"for nobody", nil, oauth.Scopes{"openid"}, AudienceNotAllowed},
+		{"for a scope that the client has here alone", []string{"other"}, oauth.Scopes{"offline_access"}, ScopeNotAllowed},
+		{"for an audience in the form of a scope", []string{"other"}, oauth.Scopes{"audience:server:client_id:peer"}, ScopeNotAllowed},
+	} {
+		c := good(AssertIdentity)
+		c.Authorization.Audience, c.Authorization.Scopes = tt.audience, tt.scopes
+		_, err := Decide(c)
+		denial, _ := errors.AsType[*Denial](err)
+		if denial == nil && tt.want != "" || denial != nil && (denial.Reason != tt.want || denial.Setting != "id_jag_audiences of client app") {
+			t.Errorf("%s: %v", tt.name, err)
 		}
 	}
 }

@@ -31,8 +31,14 @@ func settingOf(reason Reason, c *Case) string {
 		if !c.Client.MayDetail(c.Authorization.Terms.Details) {
 			return ofClient("authorization_details_types: %s", written(c.Client.DetailsTypes))
 		}
+		if c.Path == AssertIdentity {
+			return ofClient("id_jag_audiences")
+		}
 		return ofClient("scopes: %s", written(c.Client.Scopes))
 	case AudienceNotAllowed:
+		if c.Path == AssertIdentity {
+			return ofClient("id_jag_audiences")
+		}
 		if len(c.Authorization.Audience) == 0 {
 			return ofClient("resources: %s", written(c.Client.Resources))
 		}

@@ -48,6 +48,13 @@ func TestADenialNamesTheSetting(t *testing.T) {
 	if got := settingOf(ScopeNotAllowed, c); got != "trusted: false of client app" {
 		t.Errorf("got %q", got)
 	}
+	c.Path = AssertIdentity
+	for _, reason := range []Reason{ScopeNotAllowed, AudienceNotAllowed} {
+		c.Authorization.Scopes = oauth.Scopes{"chat"}
+		if got := settingOf(reason, c); got != "id_jag_audiences of client app" {
+			t.Errorf("%s: %q", reason, got)
+		}
+	}
 	_, err := Decide(Case{Path: IssueCode, Client: client.Client{ID: "app", Disabled: true}})
 	denial, ok := errors.AsType[*Denial](err)
 	if !ok || !strings.Contains(denial.Setting, "of client app") {

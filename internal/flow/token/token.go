@@ -207,7 +207,13 @@ func (h *Handler) exchange(w http.ResponseWriter, r *http.Request, a *asked) err
 	if permit, err = permit.InDetail(req.Details); err != nil {
 		return err
 	}
-	answer, err := h.Mint.Tokens(permit.BoundTo(req.Binding), c, e.Profile, h.Clock.Now())
+	permit, now := permit.BoundTo(req.Binding), h.Clock.Now()
+	var answer oauth.TokenResponse
+	if e.Issued == oauth.TokenTypeIDJAG {
+		answer, err = h.Mint.Assertion(permit, c, now)
+	} else {
+		answer, err = h.Mint.Tokens(permit, c, e.Profile, now)
+	}
 	if err != nil {
 		return err
 	}

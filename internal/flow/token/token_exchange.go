@@ -60,6 +60,8 @@ func (g TokenExchange) Redeem(ctx context.Context, c client.Client, req oauth.To
 	}
 	switch req.Exchange.Requested {
 	case "", oauth.TokenTypeAccessToken, oauth.TokenTypeJWT:
+	case oauth.TokenTypeIDJAG:
+		return g.assert(ctx, c, req)
 	default:
 		return Entitlement{}, oauth.Errorf(oauth.InvalidRequest, "A token of this requested_token_type is not given.")
 	}

@@ -17,6 +17,7 @@ const (
 	TokenTypeRefresh     = "urn:ietf:params:oauth:token-type:refresh_token"
 	TokenTypeIDToken     = "urn:ietf:params:oauth:token-type:id_token"
 	TokenTypeJWT         = "urn:ietf:params:oauth:token-type:jwt"
+	TokenTypeIDJAG       = "urn:ietf:params:oauth:token-type:id-jag" // draft-ietf-oauth-identity-assertion-authz-grant
 
 	// OpenID Connect Native SSO, section 4.1
 	TokenTypeDeviceSecret = "urn:openid:params:token-type:device-secret"

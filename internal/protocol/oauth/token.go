@@ -119,6 +119,9 @@ func ParseTokenQuery(body url.Values) (TokenQuery, error) {
 // (RFC 6750).
 const TokenTypeBearer = "Bearer"
 
+// TokenTypeNone is the token_type of what is no access token (RFC 8693, section 2.2.1).
+const TokenTypeNone = "N_A"
+
 // TokenResponse is a successful answer of the token endpoint (RFC 6749, section
 // 5.1; OpenID Connect Core, section 3.1.3.3). It can be encoded, but not printed.
 type TokenResponse struct {

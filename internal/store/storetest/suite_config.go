@@ -218,6 +218,7 @@ func fullClient(w *world) client.Client {
 	c.Secrets = append(c.Secrets, secret.Value("dxk_next").Hash())
 	c.Public, c.Native, c.Trusted, c.RequirePKCE, c.ScopeClaims, c.Disabled = true, true, true, true, true, true
 	c.PostLogoutRedirectURIs, c.TrustedPeers = []string{"https://app.example/bye"}, []string{"peer"}
+	c.IDJAGAudiences = []client.IDJAGAudience{{Issuer: "https://chat.example", ClientID: "there", Scopes: oauth.Scopes{"chat"}}}
 	c.Connectors, c.Groups, c.IDTokenAlg = []string{upstream}, []string{"staff"}, jose.EdDSA
 	c.AccessTTL, c.IDTTL, c.RefreshGrace = time.Minute, 2*time.Minute, 3*time.Second
 	c.PolicyURL, c.TermsURL = "https://app.example/policy", "https://app.example/terms"
