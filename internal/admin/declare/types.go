@@ -137,7 +137,7 @@ type Client struct {
 	Trusted bool `yaml:"trusted"`
 	// The ids of the clients that may ask for tokens meant for this one.
 	TrustedPeers []string `yaml:"trusted_peers"`
-	// Other authorization servers that people are known to by this one: the client may ask for assertions with which it gets access there in their name (ID-JAG), and nobody is asked for consent.
+	// Other authorization servers, to which people log in by this one: the client may ask for assertions that get it access there in their name (ID-JAG). Each has an issuer, the client_id that this client has there, and the scopes that it may ask for there; nobody is asked for consent.
 	IDJAGAudiences []IDJAGAudience `yaml:"id_jag_audiences"`
 	// The ids of the connectors that people may come by. Without any: all.
 	Connectors []string `yaml:"connectors"`
