@@ -5,4 +5,4 @@
 
 ALTER TABLE grants ADD COLUMN device_secret BYTEA; -- SHA-256 of it; NULL if there is none, or another has come in its place
 ALTER TABLE grants ADD COLUMN native_sso_group TEXT NOT NULL DEFAULT ''; -- whose clients share it
-CREATE UNIQUE INDEX grants_device_secret ON grants (tenant_id, device_secret) WHERE device_secret IS NOT NULL;
+CREATE INDEX grants_device_secret ON grants (tenant_id, device_secret) WHERE device_secret IS NOT NULL;
