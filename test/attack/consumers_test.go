@@ -245,6 +245,15 @@ func (w *world) accessTokens() []consumer {
 			yes: "OK", no: "Unauthorized", malformed: []string{"Bad Request"},
 		},
 		{name: "subject token", good: issued("orders"), claims: true, send: swap("subject"), yes: "OK", no: "Bad Request invalid_request"},
+		{
+			name: "ID token of ours as a subject token", claims: true,
+			good: func() token { return w.again(w.mine, w.of("orders").IDToken) },
+			send: func(token string) string {
+				form := url.Values{"grant_type": {exchange}, "subject_token": {token}, "subject_token_type": {idToken}, "audience": {"orders"}, "scope": {"read"}}
+				return w.ask(http.MethodPost, "/token", form, basic("orders")...).said()
+			},
+			yes: "OK", no: "Bad Request invalid_request",
+		},
 		{name: "actor token", good: issued("orders"), claims: true, send: swap("actor"), yes: "OK", no: "Bad Request invalid_request"},
 	}
 }
@@ -337,6 +346,28 @@ func (w *world) vouching() []consumer {
 		{
 			name: "assertion of another issuer", claims: true, good: word(w.s.URL), send: bring(jwtBearer, "assertion"),
 			yes: "OK", no: "Bad Request invalid_grant", malformed: []string{"Bad Request invalid_request"},
+		},
+		{
+			name: "identity assertion grant of another issuer", claims: true,
+			good: func() token {
+				body := w.soon(vouchingIssuer, w.s.URL)
+				body["sub"], body["client_id"], body["scope"] = "build", "builder", "read"
+				return w.by(w.issuer, jose.TypeIDJAG, body)
+			},
+			send: bring(jwtBearer, "assertion"),
+			yes:  "OK", no: "Bad Request invalid_grant", malformed: []string{"Bad Request invalid_request"},
+		},
+		{
+			name: "logout token of another provider", claims: true,
+			good: func() token {
+				body := w.soon(leavingIssuer, "us")
+				body["sid"], body["events"] = "one", object{"http://schemas.openid.net/event/backchannel-logout": object{}}
+				return w.by(w.issuer, "logout+jwt", body)
+			},
+			send: func(token string) string {
+				return w.ask(http.MethodPost, "/logout/upstream/leaving", url.Values{"logout_token": {token}}).said()
+			},
+			yes: "OK", no: "Bad Request invalid_request",
 		},
 		{
 			name: "ID token of another issuer", claims: true, good: word("builds"), send: bring(exchange, "subject_token", "subject_token_type", idToken),

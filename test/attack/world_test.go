@@ -83,6 +83,7 @@ const (
 	idToken      = "urn:ietf:params:oauth:token-type:id_token"
 
 	vouchingIssuer = "https://ci.example.com"
+	leavingIssuer  = "https://login.example.com"
 )
 
 func newWorld(t *testing.T) *world {
@@ -112,8 +113,9 @@ func newWorld(t *testing.T) *world {
 	w.up = connectortest.NewProvider(t, clock)
 	upstream := text(object{"issuer": w.up.Issuer, "client_id": w.up.ClientID, "client_secret": w.up.ClientSecret})
 	builds := text(object{
-		"issuer": vouchingIssuer, "login": false, "accepts": []string{"jwt_bearer", "id_token"}, "audiences": []string{"builds"}, "jwks": set(w.issuer.public()),
+		"issuer": vouchingIssuer, "login": false, "accepts": []string{"jwt_bearer", "id_token", "id_jag"}, "audiences": []string{"builds"}, "jwks": set(w.issuer.public()),
 	})
+	leaving := text(object{"issuer": leavingIssuer, "client_id": "us", "client_secret": "us-secret", "jwks": set(w.issuer.public())})
 	jwks := func(keys ...object) string { return text(set(keys...)) }
 	self := publicJWK(w.byItself.Leaf.PublicKey, "")
 	w.s = workertest.Start(t, workertest.Options{
@@ -121,7 +123,8 @@ func newWorld(t *testing.T) *world {
 		Config: "mtls_ca_file: " + ca + "\noutbound_allow_private: [127.0.0.0/8]\n" +
 			"keys: {encryption: [ECDH-ES, RSA-OAEP]}\n" +
 			"connectors:\n- {id: local, kind: local, name: Password}\n- {id: far, kind: oidc, name: Far, config: " + upstream + "}\n" +
-			"- {id: builds, kind: oidc, name: Builds, config: " + builds + "}\n",
+			"- {id: builds, kind: oidc, name: Builds, config: " + builds + "}\n" +
+			"- {id: leaving, kind: oidc, name: Leaving, config: " + leaving + "}\n",
 		Clients: workertest.OperatorClients + workertest.SharedClient + `
 - {id: ed, auth_method: private_key_jwt, jwks: ` + jwks(w.ed.public()) + `, grant_types: [client_credentials]}
 - {id: ec, auth_method: private_key_jwt, jwks: ` + jwks(w.ec.public()) + `, trusted: true, redirect_uris: ["https://ec.example.com/cb"], grant_types: [authorization_code, client_credentials]}
